@@ -1,0 +1,99 @@
+/* mem — checked allocation and an arena. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size;                    /* bytes of data, which starts ARENA_HEAD after the block */
+};
+
+enum { ARENA_HEAD = (sizeof(struct arena_block) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN };
+
+static _Noreturn void out_of_memory(size_t n, size_t size) {
+    fprintf(stderr, "out of memory: %zu x %zu bytes\n", n, size);
+    exit(1);
+}
+
+static size_t product(size_t n, size_t size) {
+    if (size && n > PTRDIFF_MAX / size) out_of_memory(n, size);
+    return n && size ? n * size : 1;
+}
+
+void *mem_calloc(size_t n, size_t size) {
+    void *p = calloc(1, product(n, size));
+
+    if (!p) out_of_memory(n, size);
+    return p;
+}
+
+void *mem_alloc(size_t n, size_t size) {
+    return mem_realloc(NULL, n, size);
+}
+
+void *mem_realloc(void *p, size_t n, size_t size) {
+    p = realloc(p, product(n, size));
+    if (!p) out_of_memory(n, size);
+    return p;
+}
+
+void *mem_aligned(size_t n, size_t size) {
+    size_t bytes = (product(n, size) + ALIGN - 1) / ALIGN * ALIGN;
+    void *p = aligned_alloc(ALIGN, bytes);
+
+    if (!p) out_of_memory(n, size);
+    return p;
+}
+
+char *mem_strdup(const char *s) {
+    size_t n = strlen(s) + 1;
+
+    return memcpy(mem_alloc(n, 1), s, n);
+}
+
+void *mem_grow(void *p, size_t n, size_t *cap, size_t size) {
+    if (n < *cap) return p;
+    *cap = *cap ? *cap * 2 : 16;
+    return mem_realloc(p, *cap, size);
+}
+
+void *arena_alloc(struct arena *a, size_t n, size_t size) {
+    size_t bytes = (product(n, size) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    struct arena_block *b = a->blocks;
+
+    if (!b || b->size - a->used < bytes) {
+        size_t room = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
+
+        if (b && b->size > room / 2) room = b->size * 2;
+        b = mem_alloc(1, ARENA_HEAD + room);
+        *b = (struct arena_block){ .next = a->blocks, .size = room };
+        a->blocks = b;
+        a->used = 0;
+    }
+    a->used += bytes;
+    return (char *)b + ARENA_HEAD + a->used - bytes;
+}
+
+/* The newest block is the largest, since each is at least twice the one before or holds more. */
+void arena_reset(struct arena *a) {
+    struct arena_block *keep = a->blocks;
+
+    if (!keep) return;
+    for (struct arena_block *b = keep->next, *next; b; b = next) {
+        next = b->next;
+        free(b);
+    }
+    keep->next = NULL;
+    a->used = 0;
+}
+
+void arena_free(struct arena *a) {
+    arena_reset(a);
+    free(a->blocks);
+    *a = (struct arena){ 0 };
+}

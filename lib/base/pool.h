@@ -1,0 +1,27 @@
+/* pool — threads over tiles fixed by shape.
+ *
+ * A job is cut into `n` tasks whose number and borders depend on the shape of the data alone, never
+ * on the number of threads; each task writes its own part of the output. So results have the same
+ * bits with any number of threads. Idle threads spin for a moment, then sleep. */
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
+
+struct pool;
+
+/* One task: number `task` of the job, run by thread `worker` (0 .. pool_threads-1, for scratch space). */
+typedef void pool_task(void *ctx, int task, int worker);
+
+/* A pool of `threads` threads, the caller among them; 0 means the cores this process may use.
+ * Free it with pool_free. */
+struct pool *pool_new(int threads);
+
+/* Number of threads, the caller among them. */
+int pool_threads(const struct pool *p);
+
+/* Runs tasks 0 .. n-1 and returns when all are done. Not to be called from within a task. */
+void pool_run(struct pool *p, int n, pool_task *task, void *ctx);
+
+/* Ends the threads. NULL is fine. */
+void pool_free(struct pool *p);
+
+#endif

@@ -1,0 +1,132 @@
+/* jsonl — records by getline and json_loadb, so that positions stay true. */
+#define _GNU_SOURCE
+#include "io/jsonl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+
+static char *const only_stdin[] = { "-", NULL };
+
+void jsonl_open(struct jsonl *in, char *const *files) {
+    *in = (struct jsonl){ .files = files && *files ? files : only_stdin };
+    in->name = *in->files;
+}
+
+/* Opens the next file of the list. Returns 1, 0 at the end of the list, -1. */
+static int open_next(struct jsonl *in, struct err *err) {
+    if (!*in->files) return 0;
+    in->name = *in->files++;
+    in->line = 0;
+    in->f = strcmp(in->name, "-") ? fopen(in->name, "re") : stdin;
+    return in->f ? 1 : err_set(err, "%s", strerror(errno));
+}
+
+static void close_file(struct jsonl *in) {
+    if (in->f && in->f != stdin) fclose(in->f);
+    in->f = NULL;
+}
+
+json_t *jsonl_parse(const char *line, size_t n, struct err *err) {
+    json_error_t e;
+    json_t *rec = json_loadb(line, n, JSON_REJECT_DUPLICATES, &e);
+
+    if (!rec) {
+        err_set(err, "column %d: %s", e.column, e.text);
+    } else if (!json_is_object(rec)) {
+        json_decref(rec);
+        rec = NULL;
+        err_set(err, "not a JSON object");
+    }
+    return rec;
+}
+
+static bool blank(const char *s, size_t n) {
+    while (n && strchr(" \t\r\n", s[n - 1]) && s[n - 1]) n--;
+    return !n;
+}
+
+int jsonl_next(struct jsonl *in, json_t **rec, struct err *err) {
+    for (;;) {
+        ssize_t n;
+        int r;
+
+        if (!in->f && (r = open_next(in, err)) <= 0)
+            return r || in->any ? r : err_set(err, "no records");
+        errno = 0;
+        n = getline(&in->buf, &in->cap, in->f);
+        if (n < 0) {
+            if (ferror(in->f)) return err_set(err, "%s", strerror(errno));
+            close_file(in);
+            continue;
+        }
+        in->line++;
+        if (blank(in->buf, (size_t)n)) continue;
+        *rec = jsonl_parse(in->buf, (size_t)n, err);
+        in->any = true;
+        return *rec ? 1 : -1;
+    }
+}
+
+void jsonl_close(struct jsonl *in) {
+    close_file(in);
+    free(in->buf);
+    in->buf = NULL;
+    in->cap = 0;
+}
+
+static int wrong(const char *field, const char *type, struct err *err) {
+    return err_set(err, "\"%s\" is missing or not %s", field, type);
+}
+
+int jsonl_string(const json_t *rec, const char *field, const char **out, struct err *err) {
+    const json_t *v = json_object_get(rec, field);
+
+    if (!json_is_string(v)) return wrong(field, "a string", err);
+    *out = json_string_value(v);
+    return 0;
+}
+
+int jsonl_number(const json_t *rec, const char *field, double *out, struct err *err) {
+    const json_t *v = json_object_get(rec, field);
+
+    if (!json_is_number(v)) return wrong(field, "a number", err);
+    *out = json_number_value(v);
+    return 0;
+}
+
+int jsonl_int(const json_t *rec, const char *field, int64_t lo, int64_t hi, int64_t *out,
+              struct err *err) {
+    double x = 0;
+
+    if (jsonl_number(rec, field, &x, err)) return -1;
+    if (x != floor(x) || x < (double)lo || x > (double)hi)
+        return err_set(err, "\"%s\" is not a whole number from %lld to %lld", field, (long long)lo,
+                       (long long)hi);
+    *out = json_is_integer(json_object_get(rec, field))
+        ? json_integer_value(json_object_get(rec, field)) : (int64_t)x;
+    return 0;
+}
+
+int jsonl_array(const json_t *rec, const char *field, json_t **out, struct err *err) {
+    *out = json_object_get(rec, field);
+    return json_is_array(*out) ? 0 : wrong(field, "an array", err);
+}
+
+int jsonl_object(const json_t *rec, const char *field, json_t **out, struct err *err) {
+    *out = json_object_get(rec, field);
+    return json_is_object(*out) ? 0 : wrong(field, "an object", err);
+}
+
+json_t *jsonl_real(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+json_t *jsonl_float(float x) {
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%.9g", (double)x);
+    return jsonl_real(strtod(digits, NULL));
+}

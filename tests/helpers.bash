@@ -1,0 +1,27 @@
+# What every bats file needs: the programs on PATH, the fixtures, one locale.
+export LC_ALL=C
+PATH="$BATS_TEST_DIRNAME/../bin:$PATH"
+FIXTURES="$BATS_TEST_DIRNAME/fixtures"
+
+# keeps_manners PROG [ARG...]: help, version, wrong option, empty input, /dev/full; the arguments and
+# stdin are a call that succeeds and writes records.
+keeps_manners() {
+    local prog=$1 input=$BATS_TEST_TMPDIR/manners.in
+    shift
+    cat > "$input"
+    "$prog" --help > "$BATS_TEST_TMPDIR/help" 2> "$BATS_TEST_TMPDIR/err"
+    grep -q "^usage: $prog " "$BATS_TEST_TMPDIR/help"
+    [ ! -s "$BATS_TEST_TMPDIR/err" ]
+    "$prog" --version | head -n 1 | grep -Eq "^$prog \(r2rec\) [0-9]+\.[0-9]+"
+    run -2 --separate-stderr "$prog" --no-such-option
+    [ -z "$output" ]
+    [[ "$stderr" == *"Try '$prog --help'." ]]
+    "$prog" "$@" < "$input" > "$BATS_TEST_TMPDIR/one"
+    [ -s "$BATS_TEST_TMPDIR/one" ]
+    "$prog" "$@" < "$input" | cmp - "$BATS_TEST_TMPDIR/one"
+    run -1 --separate-stderr bash -c '"$@" > /dev/full' _ "$prog" "$@" < "$input"
+    [[ "$stderr" == *"No space left on device"* ]]
+    diff <("$prog" --help | grep -oE -- '--[a-z][a-z0-9-]+' | sort -u) \
+         <(mandoc -Tutf8 "$BATS_TEST_DIRNAME/../man/$prog.1" | col -b | grep -oE -- '--[a-z][a-z0-9-]+' |
+           { cat; echo --help; echo --version; } | sort -u)
+}
