@@ -1,0 +1,39 @@
+/* adamw — Adam with decoupled weight decay (Loshchilov and Hutter 2019) over one flat block, and
+ * clipping by the global norm. Sums run in a fixed order: the same bits with any number of threads. */
+#ifndef TRAIN_ADAMW_H
+#define TRAIN_ADAMW_H
+
+#include "base/pool.h"
+#include "model/params.h"
+#include "tensor/real.h"
+
+struct adamw_options {
+    double beta1, beta2, eps;
+    double weight_decay;            /* on tensors whose table entry says so */
+    double max_grad_norm;           /* 0: no clipping */
+};
+
+/* The moments, blocks of the model's layout, and the number of steps taken. Save and load them with
+ * model_block_save and model_block_load. */
+struct adamw {
+    real *m, *v;
+    long step;
+};
+
+struct adamw adamw_new(const struct model *model);
+void adamw_free(struct adamw *a);
+
+/* The Euclidean norm of a block. */
+double grad_norm(const real *grad, size_t n, struct pool *pool);
+
+/* dst[n] += src[n]; dst[n] = 0: the nodes of the fixed tree that sums micro-shards. */
+void grad_add(real *dst, const real *src, size_t n, struct pool *pool);
+void grad_zero(real *dst, size_t n, struct pool *pool);
+
+/* One step on model->data with rate lr, by
+ *   g *= min(1, max_grad_norm / (norm + 1e-6));  p -= lr wd p;  p -= lr mhat / (sqrt(vhat) + eps).
+ * Returns the norm before clipping. When it is not finite nothing is changed: the caller stops. */
+double adamw_step(struct adamw *a, struct model *model, const real *grad, double lr,
+                  const struct adamw_options *o, struct pool *pool);
+
+#endif
