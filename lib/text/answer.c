@@ -1,0 +1,59 @@
+/* answer — labels and citations in a text. */
+#include "text/answer.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skip_blanks(const char *s) {
+    while (isspace((unsigned char)*s)) s++;
+    return s;
+}
+
+/* The text behind the last prefix, or NULL. An empty prefix matches at the start. */
+static const char *behind_last(const char *text, const char *prefix) {
+    const char *last = NULL;
+
+    if (!*prefix) return text;
+    for (const char *p = text; (p = strstr(p, prefix)); p++) last = p + strlen(prefix);
+    return last;
+}
+
+int answer_parse(const char *text, const char *prefix, const char *const *labels, size_t n) {
+    const char *p = behind_last(text, prefix);
+
+    if (!p) return -1;
+    p = skip_blanks(p);
+    for (size_t k = 0; k < n; k++) {
+        const char *label = skip_blanks(labels[k]);
+        size_t length = strlen(label);
+
+        if (length && !strncmp(p, label, length) && !*skip_blanks(p + length)) return (int)k;
+    }
+    return -1;
+}
+
+/* Reads a number of at most three digits; returns 0 where there is none. */
+static int small_number(const char **p) {
+    int x = 0;
+
+    for (int k = 0; k < 3 && isdigit((unsigned char)**p); k++) x = 10 * x + *(*p)++ - '0';
+    return x;
+}
+
+bool answer_citation(const char *text, size_t *pos, struct citation *c) {
+    for (const char *p = text + *pos; (p = strchr(p, '[')); p++) {
+        const char *q = p + 2;
+
+        if (p[1] < 'A' || p[1] > 'Z') continue;
+        c->candidate = p[1] - 'A';
+        c->chain = small_number(&q);
+        if (!c->chain || *q++ != '.') continue;
+        c->edge = small_number(&q);
+        if (!c->edge || *q != ']') continue;
+        *pos = (size_t)(q + 1 - text);
+        return true;
+    }
+    *pos += strlen(text + *pos);
+    return false;
+}

@@ -1,0 +1,20 @@
+/* answer — what a generated text says. */
+#ifndef TEXT_ANSWER_H
+#define TEXT_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Index of the one label that follows the last answer prefix of the text and ends it (blanks aside), or
+ * -1 where there is none. `labels` holds n strings, compared without the blank in front. */
+int answer_parse(const char *text, const char *prefix, const char *const *labels, size_t n);
+
+/* A citation [B2.3]: candidate, chain and edge, the last two from 1. */
+struct citation {
+    int candidate, chain, edge;
+};
+
+/* Finds the next citation at or after *pos; moves *pos behind it. Returns false at the end. */
+bool answer_citation(const char *text, size_t *pos, struct citation *c);
+
+#endif
