@@ -1,0 +1,118 @@
+/* cases — case records: a target and its negatives, drawn once for a split; and the way back, from a
+ * record to what is known about it (man r2rec-records, "case record").
+ *
+ * Negatives are drawn without replacement from the items that have an event anywhere in the data and
+ * that the user never touched: in the known graph (train), in the whole graph (valid, test). An item
+ * nobody has touched in the known graph may so be a negative under `uniform`, never under `popular`.
+ * The draws of a case depend on the seed and its id alone. */
+#ifndef GRAPH_CASES_H
+#define GRAPH_CASES_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/cli.h"
+#include "base/rng.h"
+#include "graph/split.h"
+
+enum case_draw { DRAW_UNIFORM, DRAW_POPULAR };      /* popular: in proportion to the known count */
+
+struct case_options {
+    struct split_options split;
+    int part;               /* enum split_part */
+    int draw;               /* enum case_draw */
+    long negatives;         /* 19 */
+    long history;           /* events of the history that a record carries, the latest; 20 */
+    long limit;             /* first so many cases; 0: all */
+    bool shuffle;           /* cases in random order */
+    uint64_t seed;
+};
+
+/* The defaults that every program which draws cases shares. */
+#define CASE_DEFAULTS \
+    { .split = { SPLIT_LOO, 0.9, 5, 0, 0 }, .part = PART_TRAIN, .negatives = 19, .history = 20, .seed = 1 }
+
+/* Rows of an option table: T is the program's options struct, m its struct case_options. */
+#define CASE_OPTIONS(T, m) \
+    { 0, "split", CLI_CHOICE, offsetof(T, m.part), 0, 0, "part of the split", "train|valid|test" }, \
+    { 0, "protocol", CLI_CHOICE, offsetof(T, m.split.kind), 0, 0, \
+      "how events are split: the last ones of each user, or one cut in time", "loo|global" }, \
+    { 0, "cut", CLI_REAL, offsetof(T, m.split.cut), 0.01, 0.99, \
+      "share of the events before the cut in time (global)", "Q" }, \
+    { 0, "negatives", CLI_INT, offsetof(T, m.negatives), 1, 1e6, \
+      "candidates beside the target", "N" }, \
+    { 0, "draw", CLI_CHOICE, offsetof(T, m.draw), 0, 0, "law of the negatives", "uniform|popular" }, \
+    { 0, "min-history", CLI_INT, offsetof(T, m.split.min_history), 1, 1e6, \
+      "known events that a user needs before the target", "N" }, \
+    { 0, "min-gap", CLI_REAL, offsetof(T, m.split.min_gap), 0, 1e5, \
+      "training targets follow the user's last event by so many days; 0: any", "DAYS" }, \
+    { 0, "max-per-user", CLI_INT, offsetof(T, m.split.max_per_user), 0, 1e6, \
+      "training targets of a user, the latest; 0: all", "N" }, \
+    { 0, "history", CLI_INT, offsetof(T, m.history), 0, 1e6, \
+      "events of the history that a record carries, the latest", "N" }, \
+    { 0, "limit", CLI_INT, offsetof(T, m.limit), 0, 1e9, "cases written; 0: all", "N" }, \
+    { 0, "shuffle", CLI_FLAG, offsetof(T, m.shuffle), 0, 0, "cases in random order", NULL }
+
+/* A case tied to its graph. */
+struct rec_case {
+    char *id;                       /* owned */
+    enum split_part part;
+    const struct split *split;      /* borrowed: split->known is what may be looked at, and of that */
+    struct split_case at;           /* only events with time < at.before, and never edge (user,item) */
+    size_t history;                 /* the first so many events of the user in split->known's order */
+    int n;                          /* candidates */
+    int *candidates;                /* [n] items, owned */
+    int target;                     /* index in candidates */
+};
+
+/* The cases of one part, to be drawn one by one. */
+struct case_set {
+    struct split split;
+    struct case_options o;
+    size_t n;                       /* cases, after --limit */
+    size_t *order;                  /* [n] index in split.cases; owned */
+    const int *pool;                /* a negative is a random element of the pool */
+    size_t pool_n;
+    int distinct;                   /* different items in the pool */
+    int *items;                     /* owned: the pool of `uniform` */
+    json_t *source;                 /* owned: the records' field */
+};
+
+/* Prepares the cases of o->part; g is borrowed. Returns 0 or -1. Free it with case_set_free. */
+int case_set_make(struct case_set *s, const struct graph *g, const struct case_options *o,
+                  struct err *err);
+
+/* Draws case i < s->n. Returns 0, or -1 where too few items are left to draw from. The case borrows
+ * s; free it with case_free. Safe to call from several threads. */
+int case_set_draw(const struct case_set *s, size_t i, struct rec_case *c, struct err *err);
+
+/* Frees what case_set_make made. */
+void case_set_free(struct case_set *s);
+
+/* The record of a case of s: a new reference. */
+json_t *case_json(const struct case_set *s, const struct rec_case *c);
+
+/* Frees what a case owns. A zeroed case is fine. */
+void case_free(struct rec_case *c);
+
+/* Reads case records back. The known graph of each (split, part) is made once and kept. */
+struct case_reader {
+    const struct graph *all;        /* borrowed */
+    struct case_known *known;       /* private: a list */
+};
+
+/* Prepares to read cases of graph g. */
+void case_reader_open(struct case_reader *r, const struct graph *g);
+
+/* Ties a case record (or any record that kept its fields: id, split, source, user, candidates, target)
+ * to the graph. Returns 0, or -1 where a field is wrong, the graph is another one, an item is unknown
+ * to it, or no such case exists in it. The case borrows r; free it with case_free. */
+int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err);
+
+/* Frees the known graphs; cases that were parsed lose what they borrowed. */
+void case_reader_close(struct case_reader *r);
+
+/* Events of item `item` that the case may know: those before at.before, his target edge left out. */
+size_t case_item_count(const struct rec_case *c, int item);
+
+#endif
