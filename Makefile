@@ -7,7 +7,7 @@ CC      ?= cc
 CFLAGS  ?= -O2 -g
 CPPFLAGS += -Ilib -D_FILE_OFFSET_BITS=64
 R2FLAGS = -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -pthread
-LDLIBS  = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lz -lm
+LDLIBS  = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lutf8proc -lz -lm
 
 BIN  := $(basename $(wildcard bin/*.c))
 UNIT := $(basename $(wildcard tests/unit/*.c))

@@ -1,0 +1,66 @@
+/* bpe — byte-level byte-pair encoding: the tokenizer.json of Hugging Face's `tokenizers`.
+ *
+ * Known are the pre-tokenizers of GPT-2, SmolLM2, Qwen2 and Llama 3; what else a file asks for is an
+ * error. The post-processor is not applied: nothing is ever added to the ids of a text.
+ * A tokenizer holds a cache that encoding fills, so one thread uses it at a time; each further
+ * thread takes a bpe_twin. All else only reads. */
+#ifndef TEXT_BPE_H
+#define TEXT_BPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct bpe;
+
+/* Token ids, in a growing array. Zero-initialise it; free(id). */
+struct bpe_ids {
+    int32_t *id;
+    size_t n, cap;
+};
+
+enum bpe_role { BPE_BOS, BPE_EOS, BPE_PAD, BPE_ROLES };
+
+/* Loads a tokenizer.json, or that of a model directory, and tokenizer_config.json beside it if there
+ * is one. Returns NULL with a sentence that names the file; bpe_free. */
+struct bpe *bpe_load(const char *path, struct err *err);
+
+/* Another handle on the same vocabulary, with a cache of its own. Free it before the original. */
+struct bpe *bpe_twin(const struct bpe *t);
+
+/* NULL is fine. */
+void bpe_free(struct bpe *t);
+
+/* Adds the ids of n bytes of text. `special`: special tokens in the text become their ids, as
+ * `tokenizers` does; otherwise they are plain text. Bytes that are not UTF-8 are encoded one by one. */
+void bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids);
+
+/* Adds the text of n ids: UTF-8, with U+FFFD where the bytes are none. `special`: keep special tokens.
+ * Ids without a token are left out. */
+void bpe_decode(const struct bpe *t, const int32_t *ids, size_t n, bool special, struct buf *text);
+
+/* Greatest id + 1; a model's vocabulary may be larger. */
+int bpe_size(const struct bpe *t);
+
+/* The id of a token as the file spells it ("Ġthe", "<|im_end|>"), or -1. */
+int bpe_id(const struct bpe *t, const char *token);
+
+/* The bytes of a token and their number; NULL and 0 for an id without a token. Borrowed. */
+const char *bpe_piece(const struct bpe *t, int id, size_t *n);
+
+/* Whether the id is a special token. */
+bool bpe_is_special(const struct bpe *t, int id);
+
+/* The id that tokenizer_config.json names for the role, or -1. */
+int bpe_special(const struct bpe *t, enum bpe_role role);
+
+/* The chat template of tokenizer_config.json or chat_template.jinja; NULL: none. Borrowed. */
+const char *bpe_chat_template(const struct bpe *t);
+
+/* Adds one id. */
+void bpe_push(struct bpe_ids *ids, int32_t id);
+
+#endif
