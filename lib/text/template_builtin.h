@@ -11,7 +11,7 @@ static const struct {
       "A user took these items, the latest last:\n"
       "{history}\n"
       "One of the candidates below is the user's next item. A chain leads from the user over an item to\n"
-      "another user and on to the candidate. Digits are counts of evidence, 9 is the most.\n"
+      "another user and on to the candidate. Digits weigh a candidate's evidence against all the others', 0 to 9.\n"
       "{candidates}\n"
       "Weigh the strongest candidates one after another, say yes to one, then answer with its letter.\n"
       "@rate\n"

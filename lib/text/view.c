@@ -79,16 +79,17 @@ static int read_chains(struct view *v, const json_t *rec, struct err *err) {
     return 0;
 }
 
-static char level(double x, double max) {
+static char level(double x, double rest) {
     if (!(x > 0)) return '0';
-    return (char)('0' + (int)fmin(9, ceil(9 * x / max)));
+    if (!(rest > 0)) return '9';
+    return (char)('0' + (int)fmax(1, fmin(9, round(6 + log2(x / rest)))));
 }
 
 static void set_levels(char *level_of, size_t stride, const double *x, int n) {
-    double max = 0;
+    double sum = 0;
 
-    for (int c = 0; c < n; c++) max = fmax(max, x[c]);
-    for (int c = 0; c < n; c++) level_of[(size_t)c * stride] = level(x[c], max);
+    for (int c = 0; c < n; c++) sum += fmax(0, x[c]);
+    for (int c = 0; c < n; c++) level_of[(size_t)c * stride] = level(x[c], sum - x[c]);
 }
 
 static int read_facts(struct view *v, const json_t *rec, struct err *err) {

@@ -22,8 +22,9 @@ struct view {
     int by_evidence[VIEW_MAX];          /* candidates by count, then best chain's weight, then index */
 };
 
-/* Reads a case record with chains. A level is a digit: 0 for nothing, else x / max in ninths, rounded
- * up, where max is the largest of the case's candidates. Returns 0 or -1. */
+/* Reads a case record with chains. A level is a digit that weighs a candidate's number x against
+ * the sum of the others' numbers: 0 where x is 0, else 6 + log2(x / others) rounded, within 1 .. 9. So 6
+ * means: as much as all others together. Returns 0 or -1. */
 int view_read(struct view *v, const json_t *rec, struct err *err);
 
 /* Text of a candidate's, item's or chain's title, or its identifier where there is none. */

@@ -1,0 +1,35 @@
+/* group — sample groups of completions: the prompt is read once, its branches are decoded together with
+ * those of the other prompts of the block. */
+#ifndef RL_GROUP_H
+#define RL_GROUP_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "model/sample.h"
+
+struct group_options {
+    long samples;               /* completions of a prompt */
+    long limit;                 /* tokens of a completion */
+    bool no_scores;
+    struct sample_options sampling;
+    uint64_t seed;
+};
+
+/* A model with its tokenizer and cache. */
+struct sampler;
+
+/* Loads the model directory (or the last step of a run directory). NULL on failure, with a sentence.
+ * Options and pool are borrowed. */
+struct sampler *sampler_new(const char *dir, const struct group_options *o, struct pool *pool,
+                            struct err *err);
+void sampler_free(struct sampler *s);
+
+/* Adds "model" and "samples" to each of n prompt records. A sample depends on the seed, the record's id
+ * and its number in the group, not on its neighbours. Returns 0, or -1 with a sentence that names the
+ * record's id. */
+int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err);
+
+#endif

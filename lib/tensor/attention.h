@@ -1,0 +1,66 @@
+/* attention — causal attention with online softmax over blocks of keys; the [T,T] matrix never exists.
+ *
+ * Keys and values of one key-value head lie in blocks of ATTN_BLOCK tokens, cut at absolute positions,
+ * whoever holds them: training packs them for a step, kvcache keeps them. A query meets the same
+ * blocks in the same order in both, alone or among others, so its result has the same bits.
+ * A block is [width][ATTN_BLOCK] keys, transposed, then [ATTN_BLOCK][width] values; width is the head
+ * size rounded up to 16 and the rest is zero. */
+#ifndef TENSOR_ATTENTION_H
+#define TENSOR_ATTENTION_H
+
+#include <stddef.h>
+
+#include "tensor/real.h"
+
+enum { ATTN_BLOCK = 32, ATTN_MAX_HEAD = 256 };
+
+/* Reals of one block. */
+size_t attn_block_size(int hs);
+
+/* Blocks that hold positions begin .. end-1, where begin's block counts from its start. */
+int attn_blocks(int begin, int end);
+
+/* Puts the key and value [hs] of one token at place j of a block. */
+void attn_store(real *block, int j, const real *k, const real *v, int hs);
+
+/* Blocks of a sequence: the first `root_blocks` are another's, shared; the rest its own. */
+struct attn_keys {
+    const real *root;
+    int root_blocks;
+    const real *own;
+};
+
+/* Queries of `n` consecutive positions from `pos` on, `group` heads each, that share these keys: the
+ * query of row r and head g is q[r*ldq + g*hs], its result out[r*ldo + g*hs], and the log of its sum
+ * lse[r*ldl + g] (lse may be NULL). */
+struct attn_queries {
+    const real *q;
+    real *out, *lse;
+    size_t ldq, ldo, ldl;
+    int pos, n, group, hs;
+};
+void attn_forward(const struct attn_queries *a, const struct attn_keys *keys);
+
+/* Packed rows: qkv[T, (heads + 2 kv_heads) * hs] holds each row's queries, keys, values. A sequence of
+ * `len` rows from `start` on goes on after `root_len` rows from `root_start` on (0: none). */
+struct attn_span {
+    int start, len, root_start, root_len;
+};
+struct attn_shape {
+    int heads, kv_heads, hs;
+};
+
+/* Packs the span's own blocks of key-value head `kv`: attn_blocks(root_len, root_len + len) of them. */
+void attn_pack(real *blocks, const real *qkv, const struct attn_span *span,
+               const struct attn_shape *shape, int kv);
+
+/* Adds to dqkv, which has the rows of qkv, the gradient of the span's queries of key-value head `kv`,
+ * their keys and values, the root's included. out, lse are the forward's; D[T,heads] is scratch. */
+struct attn_grads {
+    const real *dout, *out, *qkv, *lse;     /* [T, heads*hs] twice, qkv, [T, heads] */
+    real *dqkv, *D;
+};
+void attn_backward(const struct attn_grads *a, const struct attn_span *span,
+                   const struct attn_shape *shape, int kv);
+
+#endif

@@ -1,0 +1,96 @@
+/* kernel_vec — vectors of one instruction set: included by kernels_{base,avx2,avx512}.c after the
+ * pragma that chooses the set, and nowhere else. Loads and stores need no alignment.
+ *
+ * vfma is the only operation whose rounding differs between sets. Sums run lane by lane in a fixed
+ * order, so that a row's result does not depend on what is computed beside it. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tensor/kernels.h"
+
+#ifdef REAL_DOUBLE
+typedef int64_t lane_int;
+#else
+typedef int32_t lane_int;
+#endif
+
+enum { VL = VECTOR_BYTES / sizeof(real) };
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real vec_any __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+typedef lane_int ivec __attribute__((vector_size(VECTOR_BYTES)));
+#define INLINE static inline __attribute__((always_inline, unused))
+
+INLINE vec vload(const real *p) { return *(const vec_any *)p; }
+INLINE void vstore(real *p, vec v) { *(vec_any *)p = v; }
+INLINE vec vset(real x) { return x - (vec){ 0 }; }       /* x - 0 is x: folded to a broadcast */
+
+/* The last n < VL elements of a row, the other lanes `fill`. */
+INLINE vec vload_tail(const real *p, int n, real fill) {
+    vec v = vset(fill);
+
+    memcpy(&v, p, (size_t)n * sizeof *p);
+    return v;
+}
+
+INLINE void vstore_tail(real *p, vec v, int n) { memcpy(p, &v, (size_t)n * sizeof *p); }
+
+INLINE vec vfma(vec a, vec b, vec c) {
+#if defined(REAL_DOUBLE)
+    return a * b + c;
+#elif VECTOR_BYTES == 64
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif VECTOR_BYTES == 32
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+/* Lanes of a where the mask is set, else of b. */
+INLINE vec vselect(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~mask & (ivec)b)); }
+
+INLINE vec vmax(vec a, vec b) { return vselect(a > b, a, b); }
+
+INLINE real vsum(vec v) {
+    real s = v[0];
+
+    for (int i = 1; i < VL; i++) s += v[i];
+    return s;
+}
+
+INLINE real vmax_lane(vec v) {
+    real m = v[0];
+
+    for (int i = 1; i < VL; i++) m = v[i] > m ? v[i] : m;
+    return m;
+}
+
+/* e^x within 2 ulp; 0 below -87.3, where floats lose precision; NaN stays NaN. x is cut at 88.3, so the
+ * result is finite. Polynomial of Cephes' expf (Moshier). */
+INLINE vec vexp(vec x) {
+#ifdef REAL_DOUBLE
+    vec y;
+
+    for (int i = 0; i < VL; i++) y[i] = exp(x[i]);
+    return y;
+#else
+    const float magic = 12582912;           /* 1.5 * 2^23: adding it rounds to an integer */
+    ivec tiny = x < vset(-87.3f);
+    vec t, n, r, p;
+
+    x = vselect(x > vset(88.3f), vset(88.3f), x);
+    t = vfma(x, vset(1.44269504f), vset(magic));
+    n = t - magic;
+    r = vfma(n, vset(-0.693359375f), x);
+    r = vfma(n, vset(2.12194440e-4f), r);
+    p = vfma(vset(1.9875691500e-4f), r, vset(1.3981999507e-3f));
+    p = vfma(p, r, vset(8.3334519073e-3f));
+    p = vfma(p, r, vset(4.1665795894e-2f));
+    p = vfma(p, r, vset(1.6666665459e-1f));
+    p = vfma(p, r, vset(5.0000001201e-1f));
+    p = vfma(p, r * r, r) + 1;
+    p = p * (vec)(((ivec)t << 23) + 0x3f800000);
+    return (vec)((ivec)p & ~tiny);
+#endif
+}

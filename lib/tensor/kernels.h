@@ -1,0 +1,68 @@
+/* kernels — the inner loops, compiled for plain x86-64 (or any machine), AVX2 with FMA, and AVX-512;
+ * kernels_get chooses by what the processor can do. All of them work on one thread; who calls cuts the
+ * work into parts. Rows are independent: a row's result does not depend on the others in the call. */
+#ifndef TENSOR_KERNELS_H
+#define TENSOR_KERNELS_H
+
+#include <stddef.h>
+
+#include "tensor/real.h"
+
+/* What AdamW needs of one step (train/adamw.h). */
+struct adamw_coef {
+    real lr_decay;              /* lr * weight decay, 0 for tensors that do not decay */
+    real clip;                  /* factor on the gradient */
+    real beta1, beta2;
+    real step;                  /* lr / (1 - beta1^t) */
+    real inv_bias2;             /* 1 / (1 - beta2^t) */
+    real eps;
+};
+
+struct kernels {
+    const char *name;
+
+    /* y[n,C] = x * rstd * w, rstd[n] = 1/sqrt(mean(x^2) + eps). rstd may be NULL. x may be y. Rows
+     * lie ld apart. */
+    void (*rmsnorm_forward)(real *y, real *rstd, const real *x, const real *w, int n, int C, size_t ld,
+                            real eps);
+    /* y[n,C] of the forward again, from x and the stored rstd. */
+    void (*rmsnorm_again)(real *y, const real *x, const real *w, const real *rstd, int n, int C);
+    /* Adds to dx[n,C] and dw[C]. */
+    void (*rmsnorm_backward)(real *dx, real *dw, const real *dy, const real *x, const real *w,
+                             const real *rstd, int n, int C);
+    /* dst[n] += src[n]; dst[n] *= a. */
+    void (*add)(real *dst, const real *src, size_t n);
+    void (*scale)(real *dst, real a, size_t n);
+    /* h[n,F] = silu(gate) * up of gu[n,2F] = (gate, up). */
+    void (*swiglu_forward)(real *h, const real *gu, int n, int F);
+    /* dgu[n,2F] from dh[n,F]; writes h again, too. */
+    void (*swiglu_backward)(real *dgu, real *h, const real *dh, const real *gu, int n, int F);
+    /* Rotates the pairs (x[i], x[i+half]) by the angles whose cosines and sines are given; sign -1
+     * rotates back. */
+    void (*rope)(real *x, const real *cosine, const real *sine, int half, real sign);
+    /* Of one row of logits: log of the sum of exponentials; entropy (unless NULL). */
+    real (*logsumexp)(const real *x, int V, real *entropy);
+    /* In place, logits x[V] to the dense part of their gradient: -p (coef + dent (log p + H)). Who
+     * calls adds coef at the token. */
+    void (*softmax_backward)(real *x, int V, real lse, real coef, real dent, real H);
+    /* C[M,N] += A B for B[K,N]; A's element (m,k) is at m*am + k*ak. N is a multiple of 16. Each element
+     * of C takes its K products one after another. */
+    void (*tile_mac)(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, size_t ldb,
+                     int M, int N, int K);
+    /* One step of online softmax over s[n], n a multiple of 16, of which the first `valid` count: updates
+     * the maximum *m and the sum *l, turns s into weights, returns the factor for what was summed before. */
+    real (*softmax_block)(real *s, int n, int valid, real *m, real *l);
+    /* s[n] = exp(s - lse) for the first `valid`, else 0; ds[n] = s * (ds - D). */
+    void (*softmax_block_backward)(real *s, real *ds, int n, int valid, real lse, real D);
+    real (*dot)(const real *a, const real *b, int n);
+    double (*sum_squares)(const real *x, size_t n);
+    void (*adamw)(real *p, real *m, real *v, const real *g, size_t n, const struct adamw_coef *c);
+};
+
+/* The set for this machine. Costs nothing to ask. */
+const struct kernels *kernels_get(void);
+
+/* By name: "base", "avx2", "avx512"; NULL when unknown or not for this machine. For tests. */
+const struct kernels *kernels_named(const char *name);
+
+#endif

@@ -1,0 +1,26 @@
+/* rows — parts of a fixed number of rows over the pool. */
+#include "tensor/rows.h"
+
+struct job {
+    int n, step;
+    rows_work *work;
+    void *ctx;
+};
+
+static void one_part(void *ctx, int task, int worker) {
+    const struct job *j = ctx;
+    int begin = task * j->step;
+
+    (void)worker;
+    j->work(j->ctx, begin, j->n - begin < j->step ? j->n : begin + j->step, task);
+}
+
+int rows_parts(int n, int step) {
+    return (n + step - 1) / step;
+}
+
+void rows_run(struct pool *pool, int n, int step, rows_work *work, void *ctx) {
+    struct job j = { .n = n, .step = step, .work = work, .ctx = ctx };
+
+    pool_run(pool, rows_parts(n, step), one_part, &j);
+}
