@@ -1,19 +1,23 @@
 # R2Rec: recommendation by a language model that reasons over the user-item graph.
-#   make          build bin/*            make test       every test          make demo       the whole road
-#   make deps     install what it needs  make sanitize   ASan + UBSan        make ml-100k    the same, real data
+#   make          build bin/*             make test       every test         make demo       the whole road
+#   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
+#   make install  PREFIX, DESTDIR         make bench      speed, as JSONL    make crash      kill -9, resume
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= cc
 CFLAGS  ?= -O2 -g
-CPPFLAGS += -Ilib -D_FILE_OFFSET_BITS=64
-R2FLAGS = -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -ffp-contract=off -ffile-prefix-map=$(CURDIR)=. -pthread
-LDLIBS  = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lutf8proc -lz -lm
+R2FLAGS  = -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -ffp-contract=off -pthread \
+           -ffile-prefix-map=$(CURDIR)=. -Ilib
+LDLIBS   = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lutf8proc -lz -lm
 
 BIN  := $(basename $(wildcard bin/*.c))
 UNIT := $(basename $(wildcard tests/unit/*.c))
 LIB  := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
+MAN  := $(wildcard man/*.[157])
 
 all: $(BIN)
+
+deps:
+	@pipelines/deps.sh
 
 lib/libr2rec.a: $(LIB)
 	rm -f $@ && $(AR) rcsD $@ $^
@@ -24,8 +28,35 @@ lib/libr2rec.a: $(LIB)
 $(BIN) $(UNIT): %: %.o lib/libr2rec.a
 	$(CC) $(R2FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+test: deps
+	@$(MAKE) --no-print-directory -s $(BIN) $(UNIT)
+	@tests/run.sh
+
+sanitize: deps
+	@tests/sanitize.sh
+
+demo ml-100k: deps
+	@$(MAKE) --no-print-directory -s all
+	@pipelines/$@.sh
+
+bench: deps
+	@$(MAKE) --no-print-directory -s all
+	@pipelines/bench.sh
+
+crash: all
+	@tests/crash.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(foreach s,1 5 7,$(DESTDIR)$(PREFIX)/share/man/man$(s))
+	install $(BIN) $(DESTDIR)$(PREFIX)/bin
+	for m in $(MAN); do install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; done
+
+uninstall:
+	rm -f $(BIN:bin/%=$(DESTDIR)$(PREFIX)/bin/%)
+	for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
+
 clean:
-	rm -f $(BIN) $(UNIT) lib/libr2rec.a $(shell find bin lib tests -name '*.o' -o -name '*.d')
+	rm -f $(BIN) $(UNIT) lib/libr2rec.a $(shell find bin lib tests -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d)
-.PHONY: all clean
+.PHONY: all deps test sanitize demo ml-100k bench crash install uninstall clean
