@@ -63,6 +63,9 @@ void model_free(struct model *m);
 /* A 64-bit fingerprint of configuration and parameters. */
 uint64_t model_hash(const struct model *m);
 
+/* A fingerprint of a block alone. */
+uint64_t model_block_hash(const struct model *m, const real *block);
+
 /* A block of zeros with the layout of the model (gradients, moments); free() it. */
 real *model_block(const struct model *m);
 

@@ -1,0 +1,223 @@
+/* safetensors — reading. */
+#define _GNU_SOURCE
+#include "io/safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+/* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
+static const uint64_t max_header = 100000000;
+
+static const struct {
+    const char *name;
+    size_t bytes;
+    enum safetensors_type type;
+} types[] = {
+    { "F32", 4, ST_F32 },    { "F16", 2, ST_F16 },    { "BF16", 2, ST_BF16 },   { "F64", 8, ST_OTHER },
+    { "I64", 8, ST_OTHER },  { "I32", 4, ST_OTHER },  { "I16", 2, ST_OTHER },   { "I8", 1, ST_OTHER },
+    { "U64", 8, ST_OTHER },  { "U32", 4, ST_OTHER },  { "U16", 2, ST_OTHER },   { "U8", 1, ST_OTHER },
+    { "BOOL", 1, ST_OTHER }, { "F8_E4M3", 1, ST_OTHER }, { "F8_E5M2", 1, ST_OTHER },
+};
+
+void safetensors_shape_text(char *text, size_t size, const size_t *shape, int dims) {
+    size_t at = (size_t)snprintf(text, size, "[");
+
+    for (int i = 0; i < dims && at < size; i++)
+        at += (size_t)snprintf(text + at, size - at, i ? ", %zu" : "%zu", shape[i]);
+    if (at < size) snprintf(text + at, size - at, "]");
+}
+
+/* Opens and maps the file. */
+static int map_file(struct safetensors *st, const char *path, struct err *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat s;
+
+    if (fd < 0) return err_set(err, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
+        close(fd);
+        return err_set(err, "%s: not a regular file", path);
+    }
+    st->size = (size_t)s.st_size;
+    if (st->size >= 8) st->map = mmap(NULL, st->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (st->size < 8) return err_set(err, "%s: too short for a safetensors file", path);
+    if (st->map != MAP_FAILED) return 0;
+    st->map = NULL;
+    return err_set(err, "%s: cannot be mapped: %s", path, strerror(errno));
+}
+
+static int read_header(struct safetensors *st, struct err *err) {
+    const unsigned char *p = st->map;
+    uint64_t n = 0;
+    json_error_t je;
+
+    for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
+    if (n > max_header || n > st->size - 8)
+        return err_set(err, "the header's length of %llu bytes is beyond the file", (unsigned long long)n);
+    st->header = json_loadb((const char *)p + 8, (size_t)n, JSON_REJECT_DUPLICATES, &je);
+    if (!st->header) return err_set(err, "bad header: %s", je.text);
+    if (!json_is_object(st->header)) return err_set(err, "the header is not an object");
+    st->data = p + 8 + n;
+    st->bytes = st->size - 8 - (size_t)n;
+    return 0;
+}
+
+/* A whole number that a size_t holds. */
+static int size_of_json(const json_t *j, size_t *out) {
+    if (!json_is_integer(j) || json_integer_value(j) < 0) return -1;
+    *out = (size_t)json_integer_value(j);
+    return 0;
+}
+
+static int read_type(struct safetensors_tensor *t, const json_t *obj, size_t *width, struct err *err) {
+    const char *name = json_string_value(json_object_get(obj, "dtype"));
+
+    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++) {
+        if (strcmp(name, types[i].name)) continue;
+        t->type = types[i].type;
+        t->type_name = types[i].name;
+        *width = types[i].bytes;
+        return 0;
+    }
+    return err_set(err, "tensor %s: dtype \"%s\" is not known", t->name, name ? name : "");
+}
+
+static int read_shape(struct safetensors_tensor *t, const json_t *obj, struct err *err) {
+    const json_t *shape = json_object_get(obj, "shape");
+
+    if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_DIMS)
+        return err_set(err, "tensor %s: \"shape\" is not an array of at most %d sizes", t->name,
+                       SAFETENSORS_DIMS);
+    t->dims = (int)json_array_size(shape);
+    t->n = 1;
+    for (int i = 0; i < t->dims; i++)
+        if (size_of_json(json_array_get(shape, (size_t)i), &t->shape[i]) ||
+            __builtin_mul_overflow(t->n, t->shape[i], &t->n))
+            return err_set(err, "tensor %s: \"shape\" holds a bad size", t->name);
+    return 0;
+}
+
+static int read_tensor(struct safetensors *st, struct safetensors_tensor *t, const json_t *obj,
+                       struct err *err) {
+    const json_t *at = json_object_get(obj, "data_offsets");
+    size_t width = 0, begin, end, want;
+
+    if (read_type(t, obj, &width, err) || read_shape(t, obj, err)) return -1;
+    if (json_array_size(at) != 2 || size_of_json(json_array_get(at, 0), &begin) ||
+        size_of_json(json_array_get(at, 1), &end) || begin > end || end > st->bytes)
+        return err_set(err, "tensor %s: \"data_offsets\" are not two places in the file", t->name);
+    if (__builtin_mul_overflow(t->n, width, &want) || want != end - begin)
+        return err_set(err, "tensor %s: its shape does not have %zu bytes", t->name, end - begin);
+    t->data = st->data + begin;
+    t->bytes = end - begin;
+    return 0;
+}
+
+static int by_place(const void *pa, const void *pb) {
+    const struct safetensors_tensor *a = pa, *b = pb;
+
+    if (a->data != b->data) return a->data < b->data ? -1 : 1;
+    return (a->bytes > b->bytes) - (a->bytes < b->bytes);
+}
+
+/* Tensors follow one another without gap or overlap and fill the file. */
+static int check_places(struct safetensors *st, struct err *err) {
+    const unsigned char *at = st->data;
+
+    qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
+    for (size_t i = 0; i < st->n; i++) {
+        if (st->tensors[i].data != at)
+            return err_set(err, "tensor %s: its bytes overlap others or leave a gap", st->tensors[i].name);
+        at += st->tensors[i].bytes;
+    }
+    if (at != st->data + st->bytes) return err_set(err, "bytes after the last tensor");
+    return 0;
+}
+
+static int read_tensors(struct safetensors *st, struct err *err) {
+    const char *name;
+    json_t *obj;
+
+    st->tensors = mem_calloc(json_object_size(st->header), sizeof *st->tensors);
+    json_object_foreach(st->header, name, obj) {
+        struct safetensors_tensor *t = &st->tensors[st->n];
+
+        if (!strcmp(name, "__metadata__")) continue;
+        t->name = name;
+        if (read_tensor(st, t, obj, err)) return -1;
+        st->n++;
+    }
+    return check_places(st, err);
+}
+
+int safetensors_open(struct safetensors *st, const char *path, struct err *err) {
+    *st = (struct safetensors){ 0 };
+    if (map_file(st, path, err)) {
+        safetensors_close(st);
+        return -1;
+    }
+    if (!read_header(st, err) && !read_tensors(st, err)) return 0;
+    safetensors_close(st);
+    return err_prefix(err, "%s", path);
+}
+
+void safetensors_close(struct safetensors *st) {
+    if (st->map) munmap(st->map, st->size);
+    json_decref(st->header);
+    free(st->tensors);
+    *st = (struct safetensors){ 0 };
+}
+
+const struct safetensors_tensor *safetensors_find(const struct safetensors *st, const char *name) {
+    for (size_t i = 0; i < st->n; i++)
+        if (!strcmp(st->tensors[i].name, name)) return &st->tensors[i];
+    return NULL;
+}
+
+const char *safetensors_meta(const struct safetensors *st, const char *key) {
+    return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
+}
+
+/* IEEE half precision, subnormals and infinities included. */
+static float widen_half(uint16_t h) {
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
+    float f;
+
+    if (!exponent) {
+        f = (float)fraction * 0x1p-24f;
+        return sign ? -f : f;
+    }
+    bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static float widen_bf16(uint16_t h) {
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n, float *out) {
+    if (t->type == ST_F32) {
+        memcpy(out, t->data + first * 4, n * 4);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const unsigned char *p = t->data + (first + i) * 2;
+        uint16_t h = (uint16_t)(p[0] | p[1] << 8);
+
+        out[i] = t->type == ST_F16 ? widen_half(h) : widen_bf16(h);
+    }
+}
