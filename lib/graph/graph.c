@@ -1,0 +1,156 @@
+/* graph — names, look-ups and filtering. Building is in graph_build.c. */
+#include "graph/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "graph/graph_own.h"
+
+/* The strings of a filtered graph are its parent's. */
+static const struct graph_own *strings(const struct graph *g) {
+    const struct graph_own *own = g->own;
+
+    return own->parent ? strings(own->parent) : own;
+}
+
+static const char *name(const struct names *names, int i) {
+    return names->text + names->at[i];
+}
+
+const char *graph_user_name(const struct graph *g, int u) {
+    return name(&strings(g)->user_name, u);
+}
+
+const char *graph_item_name(const struct graph *g, int c) {
+    return name(&strings(g)->item_name, c);
+}
+
+const char *graph_item_title(const struct graph *g, int c) {
+    const char *title = name(&strings(g)->title, c);
+
+    return *title ? title : graph_item_name(g, c);
+}
+
+int graph_item_year(const struct graph *g, int c) {
+    return strings(g)->year[c];
+}
+
+const char *graph_item_genres(const struct graph *g, int c) {
+    return name(&strings(g)->genres, c);
+}
+
+int graph_find_user(const struct graph *g, const char *user) {
+    return name_find(&strings(g)->user_name, &strings(g)->user_table, user);
+}
+
+int graph_find_item(const struct graph *g, const char *item) {
+    return name_find(&strings(g)->item_name, &strings(g)->item_table, item);
+}
+
+/* Walks the shorter of the two rows. */
+bool graph_has(const struct graph *g, int u, int c) {
+    if (g->user_row[u + 1] - g->user_row[u] <= g->item_row[c + 1] - g->item_row[c]) {
+        for (size_t e = g->user_row[u]; e < g->user_row[u + 1]; e++)
+            if (g->edge_item[e] == c) return true;
+    } else {
+        for (size_t k = g->item_row[c]; k < g->item_row[c + 1]; k++)
+            if (g->edge_user[g->item_edge[k]] == u) return true;
+    }
+    return false;
+}
+
+/* Postings by (time, event number): events are counted into items in the order of time. */
+struct moment {
+    int64_t time;
+    size_t edge;
+};
+
+static int by_time(const void *a, const void *b) {
+    const struct moment *x = a, *y = b;
+
+    if (x->time != y->time) return x->time < y->time ? -1 : 1;
+    return x->edge < y->edge ? -1 : x->edge > y->edge;
+}
+
+void graph_index(struct graph *g) {
+    size_t *user_row = mem_calloc((size_t)g->users + 1, sizeof *user_row);
+    size_t *item_row = mem_calloc((size_t)g->items + 1, sizeof *item_row);
+    size_t *next = mem_calloc((size_t)g->items + 1, sizeof *next);
+    size_t *item_edge = mem_alloc(g->edges, sizeof *item_edge);
+    struct moment *order = mem_alloc(g->edges, sizeof *order);
+
+    for (size_t e = 0; e < g->edges; e++) {
+        user_row[g->edge_user[e] + 1]++;
+        item_row[g->edge_item[e] + 1]++;
+        order[e] = (struct moment){ g->edge_time[e], e };
+    }
+    for (int u = 0; u < g->users; u++) user_row[u + 1] += user_row[u];
+    for (int c = 0; c < g->items; c++) item_row[c + 1] += item_row[c];
+    qsort(order, g->edges, sizeof *order, by_time);
+    memcpy(next, item_row, (size_t)g->items * sizeof *next);
+    for (size_t k = 0; k < g->edges; k++) item_edge[next[g->edge_item[order[k].edge]]++] = order[k].edge;
+    free(order);
+    free(next);
+    g->user_row = user_row;
+    g->item_row = item_row;
+    g->item_edge = item_edge;
+}
+
+struct graph *graph_filter(const struct graph *g, const bool *keep) {
+    struct graph *f = mem_alloc(1, sizeof *f);
+    struct graph_own *own = mem_calloc(1, sizeof *own);
+    int *user = mem_alloc(g->edges, sizeof *user), *item = mem_alloc(g->edges, sizeof *item);
+    float *rating = mem_alloc(g->edges, sizeof *rating);
+    int64_t *time = mem_alloc(g->edges, sizeof *time);
+    size_t *ordinal = mem_alloc(g->edges, sizeof *ordinal), n = 0;
+
+    for (size_t e = 0; e < g->edges; e++) {
+        if (!keep[e]) continue;
+        user[n] = g->edge_user[e];
+        item[n] = g->edge_item[e];
+        rating[n] = g->edge_rating[e];
+        time[n] = g->edge_time[e];
+        ordinal[n++] = g->ordinal[e];
+    }
+    own->parent = g;
+    *f = *g;
+    f->edges = n;
+    f->edge_user = user;
+    f->edge_item = item;
+    f->edge_rating = rating;
+    f->edge_time = time;
+    f->ordinal = ordinal;
+    f->own = own;
+    graph_index(f);
+    return f;
+}
+
+static void free_names(struct names *names) {
+    free(names->text);
+    free(names->at);
+}
+
+void graph_free(struct graph *g) {
+    struct graph_own *own;
+
+    if (!g) return;
+    own = g->own;
+    free((void *)g->user_row);
+    free((void *)g->item_row);
+    free((void *)g->item_edge);
+    free((void *)g->edge_user);
+    free((void *)g->edge_item);
+    free((void *)g->edge_rating);
+    free((void *)g->edge_time);
+    free((void *)g->ordinal);
+    free_names(&own->user_name);
+    free_names(&own->item_name);
+    free_names(&own->title);
+    free_names(&own->genres);
+    free(own->user_table.slot);
+    free(own->item_table.slot);
+    free(own->year);
+    free(own);
+    free(g);
+}

@@ -1,0 +1,171 @@
+/* split — cases of a part, and the graph that is known to them. */
+#define _GNU_SOURCE
+#include "graph/split.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { DAY = 86400 };
+
+/* The two cuts of the protocol global: events before `valid` train, before `test` are known to tests. */
+struct cuts {
+    int64_t valid, test;
+};
+
+static int by_time(const void *a, const void *b) {
+    const int64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* The time at index floor(q n) of the n sorted times. */
+static int64_t quantile(const int64_t *times, size_t n, double q) {
+    size_t k = (size_t)(q * (double)n);
+
+    return times[k < n ? k : n - 1];
+}
+
+static struct cuts find_cuts(const struct graph *g, double q) {
+    int64_t *times = mem_alloc(g->edges, sizeof *times);
+    struct cuts cuts;
+    size_t before = 0;
+
+    memcpy(times, g->edge_time, g->edges * sizeof *times);
+    qsort(times, g->edges, sizeof *times, by_time);
+    cuts.test = quantile(times, g->edges, q);
+    while (before < g->edges && times[before] < cuts.test) before++;
+    cuts.valid = before ? quantile(times, before, q) : cuts.test;
+    free(times);
+    return cuts;
+}
+
+/* Which events are known to cases of this part (a case's own time limits a training case further). */
+static bool *known_events(const struct graph *g, const struct split_options *o, enum split_part part,
+                          const struct cuts *cuts) {
+    bool *keep = mem_alloc(g->edges, sizeof *keep);
+
+    for (size_t e = 0; e < g->edges; e++) {
+        size_t from_end = g->user_row[g->edge_user[e] + 1] - 1 - e;
+
+        if (o->kind == SPLIT_GLOBAL)
+            keep[e] = g->edge_time[e] < (part == PART_TEST ? cuts->test : cuts->valid);
+        else
+            keep[e] = from_end >= (part == PART_TEST ? 1u : 2u);
+    }
+    return keep;
+}
+
+/* Number of the user's events strictly before a time. */
+static size_t events_before(const struct graph *g, int u, int64_t time) {
+    size_t e = g->user_row[u];
+
+    while (e < g->user_row[u + 1] && g->edge_time[e] < time) e++;
+    return e - g->user_row[u];
+}
+
+/* The user's first event in [from, to); the end of his row where there is none. */
+static size_t first_between(const struct graph *g, int u, int64_t from, int64_t to) {
+    size_t e = g->user_row[u] + events_before(g, u, from);
+
+    return e < g->user_row[u + 1] && g->edge_time[e] < to ? e : g->user_row[u + 1];
+}
+
+/* Events of user u that are targets of the part: [*first, *last). */
+static void target_range(const struct graph *g, const struct split_options *o, enum split_part part,
+                         const struct cuts *cuts, int u, size_t *first, size_t *last) {
+    size_t begin = g->user_row[u], end = g->user_row[u + 1], n = end - begin;
+
+    if (o->kind == SPLIT_LOO) {
+        size_t held = part == PART_TEST ? 1 : 2;
+
+        *last = n >= held ? end - held + (part != PART_TRAIN) : begin;
+        *first = part == PART_TRAIN || *last == begin ? begin : *last - 1;
+    } else if (part == PART_TRAIN) {
+        *first = begin;
+        *last = begin + events_before(g, u, cuts->valid);
+    } else {
+        bool test = part == PART_TEST;
+
+        *first = first_between(g, u, test ? cuts->test : cuts->valid, test ? INT64_MAX : cuts->test);
+        *last = *first + (*first < end);
+    }
+}
+
+/* Whether event e of user u is a case: enough history, and, while training, a pause before it. */
+static bool eligible(const struct graph *g, const struct split_options *o, enum split_part part, int u,
+                     size_t e) {
+    size_t begin = g->user_row[u];
+    bool train = part == PART_TRAIN;
+    size_t history = train && o->kind == SPLIT_GLOBAL ? events_before(g, u, g->edge_time[e]) : e - begin;
+
+    if (history < (size_t)o->min_history) return false;
+    if (!train || o->min_gap <= 0 || !history) return true;
+    return (double)(g->edge_time[e] - g->edge_time[begin + history - 1]) >= o->min_gap * DAY;
+}
+
+static void add_cases(struct split *s, size_t *cap, const struct split_options *o, enum split_part part,
+                      int u, size_t first, size_t last) {
+    const struct graph *g = s->all;
+    bool limited = part == PART_TRAIN && o->kind == SPLIT_GLOBAL;
+    size_t from = s->n, extra;
+
+    for (size_t e = first; e < last; e++) {
+        if (!eligible(g, o, part, u, e)) continue;
+        s->cases = mem_grow(s->cases, s->n, cap, sizeof *s->cases);
+        s->cases[s->n++] = (struct split_case){ u, g->edge_item[e], e, limited ? g->edge_time[e] : INT64_MAX };
+    }
+    if (part != PART_TRAIN || !o->max_per_user || s->n - from <= (size_t)o->max_per_user) return;
+    extra = s->n - from - (size_t)o->max_per_user;
+    memmove(s->cases + from, s->cases + from + extra, (s->n - from - extra) * sizeof *s->cases);
+    s->n -= extra;
+}
+
+int split_make(struct split *s, const struct graph *g, const struct split_options *o,
+               enum split_part part, struct err *err) {
+    struct cuts cuts = { 0, 0 };
+    size_t cap = 0;
+    bool *keep;
+
+    *s = (struct split){ .all = g };
+    if (!g->edges) return err_set(err, "the graph has no events");
+    if (o->kind == SPLIT_GLOBAL && !g->has_time) return err_set(err, "a split in time needs events with times");
+    if (o->kind == SPLIT_GLOBAL) cuts = find_cuts(g, o->cut);
+    keep = known_events(g, o, part, &cuts);
+    s->known = graph_filter(g, keep);
+    free(keep);
+    for (int u = 0; u < g->users; u++) {
+        size_t first, last;
+
+        target_range(g, o, part, &cuts, u, &first, &last);
+        add_cases(s, &cap, o, part, u, first, last);
+    }
+    if (s->n) return 0;
+    split_free(s);
+    return err_set(err, "no user has enough events for a case");
+}
+
+size_t split_history(const struct split *s, const struct split_case *c) {
+    const struct graph *k = s->known;
+    size_t begin = k->user_row[c->user], n = 0;
+
+    while (begin + n < k->user_row[c->user + 1] && k->ordinal[begin + n] < s->all->ordinal[c->event] &&
+           k->edge_time[begin + n] < c->before)
+        n++;
+    return n;
+}
+
+void split_free(struct split *s) {
+    graph_free(s->known);
+    free(s->cases);
+    *s = (struct split){ 0 };
+}
+
+char *split_case_id(const struct split *s, const struct split_case *c) {
+    char *id;
+
+    if (asprintf(&id, "%s#%zu", graph_user_name(s->all, c->user), s->all->ordinal[c->event]) < 0) abort();
+    return id;
+}
