@@ -1,0 +1,202 @@
+/* decoder_backward — forward's lines in reverse. Sums over rows run within parts of SUM_PART rows, then
+ * over parts in order: the number of threads changes nothing. */
+#include <string.h>
+
+#include "model/decoder_impl.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels.h"
+#include "tensor/rows.h"
+
+enum { PART = 16, COLUMNS = 64, SUM_PART = DECODER_SUM_PART };
+
+struct job {
+    struct decoder *d;
+    const struct packed *in;
+    const struct kernels *k;
+    const struct acts *a;
+    const struct layer_offsets *o;
+    const real *dy, *x, *w, *rstd;
+    real *dx, *dst;
+    struct attn_grads attn;
+    struct attn_shape shape;
+};
+
+/* dw[n] += the parts' sums, in order. */
+static void add_sums(const struct decoder *d, const struct kernels *k, real *dw, int parts, size_t width,
+                     size_t at, size_t n) {
+    for (int i = 0; i < parts; i++) k->add(dw, d->back.sums + i * width + at, n);
+}
+
+static void norm_back_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    int C = j->d->m->cfg.hidden;
+    size_t at = (size_t)begin * C;
+    real *dw = j->d->back.sums + (size_t)part * C;
+
+    memset(dw, 0, (size_t)C * sizeof *dw);
+    j->k->rmsnorm_backward(j->dx + at, dw, j->dy + at, j->x + at, j->w, j->rstd + begin, end - begin, C);
+}
+
+void norm_backward(struct decoder *d, real *dx, real *dw, const real *dy, const real *x, const real *w,
+                   const real *rstd, int n) {
+    struct job j = { .d = d, .k = kernels_get(), .dy = dy, .x = x, .w = w, .rstd = rstd, .dx = dx };
+    size_t C = (size_t)d->m->cfg.hidden;
+
+    rows_run(d->pool, n, SUM_PART, norm_back_rows, &j);
+    add_sums(d, j.k, dw, rows_parts(n, SUM_PART), C, 0, C);
+}
+
+static void norm_again_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    int C = j->d->m->cfg.hidden;
+    size_t at = (size_t)begin * C;
+
+    (void)part;
+    j->k->rmsnorm_again(j->dst + at, j->x + at, j->w, j->rstd + begin, end - begin, C);
+}
+
+static void swiglu_back_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    size_t F = (size_t)j->d->m->cfg.intermediate, at = begin * F;
+    const struct back *b = &j->d->back;
+
+    (void)part;
+    j->k->swiglu_backward(b->dgu + 2 * at, j->a->h + at, b->dh + at, j->a->gu + 2 * at, end - begin, (int)F);
+}
+
+/* The output of a norm again, into the shared buffer. */
+static void norm_again(struct job *j, const real *x, const real *w, const real *rstd) {
+    j->x = x;
+    j->w = w;
+    j->rstd = rstd;
+    j->dst = j->a->norm;
+    rows_run(j->d->pool, j->in->n_tokens, PART, norm_again_rows, j);
+}
+
+/* next = mid + down(silu(gate) up),  (gate, up) = norm2(mid) Wgu^T */
+static void mlp_backward(struct job *j, real *grad) {
+    struct decoder *d = j->d;
+    const struct back *b = &d->back;
+    const struct config *c = &d->m->cfg;
+    const real *data = d->m->data;
+    int T = j->in->n_tokens, C = c->hidden, F = c->intermediate;
+
+    gemm_backward_input(b->dh, b->dx, data + j->o->w_down, T, C, F, false, d->pool);
+    rows_run(d->pool, T, PART, swiglu_back_rows, j);
+    gemm_backward_weight(grad + j->o->w_down, b->dx, j->a->h, T, C, F, d->pool);
+    norm_again(j, j->a->mid, data + j->o->norm2, j->a->rstd2);
+    gemm_backward_weight(grad + j->o->w_gate_up, b->dgu, j->a->norm, T, 2 * F, C, d->pool);
+    gemm_backward_input(b->dn, b->dgu, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
+    norm_backward(d, b->dx, grad + j->o->norm2, b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
+}
+
+/* A root and all that goes on from it, for one key-value head: they add to the root's keys. */
+static void attention_task(void *ctx, int task, int worker) {
+    const struct job *j = ctx;
+    int seq = task / j->shape.kv_heads, kv = task % j->shape.kv_heads;
+
+    (void)worker;
+    if (j->in->seqs[seq].parent >= 0) return;
+    attn_backward(&j->attn, &j->d->spans[seq], &j->shape, kv);
+    for (int s = j->d->first_child[seq]; s >= 0; s = j->d->sibling[s])
+        attn_backward(&j->attn, &j->d->spans[s], &j->shape, kv);
+}
+
+/* One head's q or k through its norm: dy becomes dx. */
+static void head_norm_back(const struct job *j, real *dy, real *dw, const real *x, const real *w) {
+    real dx[ATTN_MAX_HEAD] = { 0 }, y[ATTN_MAX_HEAD], rstd;
+    const struct config *c = &j->d->m->cfg;
+
+    j->k->rmsnorm_forward(y, &rstd, x, w, 1, c->head_dim, 0, (real)c->norm_eps);
+    j->k->rmsnorm_backward(dx, dw, dy, x, w, &rstd, 1, c->head_dim);
+    memcpy(dy, dx, (size_t)c->head_dim * sizeof *dx);
+}
+
+/* Rope, qk-norm and bias of rows of dqkv; sums: [bias | q_norm | k_norm]. */
+static void qkv_back_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    const struct config *c = &j->d->m->cfg;
+    const struct rope *rope = &j->d->rope;
+    const real *data = j->d->m->data;
+    size_t width = (size_t)layer_qkv(c), hs = (size_t)c->head_dim;
+    real *sums = j->d->back.sums + part * (width + 2 * hs);
+
+    memset(sums, 0, (width + 2 * hs) * sizeof *sums);
+    for (int r = begin; r < end; r++) {
+        real *row = j->d->back.dqkv + r * width;
+        size_t at = (size_t)j->d->pos[r] * rope->half;
+
+        for (int h = 0; h < c->heads + c->kv_heads; h++) {
+            bool key = h >= c->heads;
+
+            j->k->rope(row + h * hs, rope->cosine + at, rope->sine + at, rope->half, -1);
+            if (c->qk_norm)
+                head_norm_back(j, row + h * hs, sums + width + (key ? hs : 0), j->a->raw + r * width + h * hs,
+                               data + (key ? j->o->k_norm : j->o->q_norm));
+        }
+        if (j->o->bqkv != NO_TENSOR) j->k->add(sums, row, width);
+    }
+}
+
+static void qkv_backward(struct job *j, real *grad) {
+    struct decoder *d = j->d;
+    size_t width = (size_t)layer_qkv(&d->m->cfg), hs = (size_t)d->m->cfg.head_dim, all = width + 2 * hs;
+    int parts = rows_parts(j->in->n_tokens, SUM_PART);
+
+    rows_run(d->pool, j->in->n_tokens, SUM_PART, qkv_back_rows, j);
+    if (j->o->bqkv != NO_TENSOR) add_sums(d, j->k, grad + j->o->bqkv, parts, all, 0, width);
+    if (!d->m->cfg.qk_norm) return;
+    add_sums(d, j->k, grad + j->o->q_norm, parts, all, width, hs);
+    add_sums(d, j->k, grad + j->o->k_norm, parts, all, width + hs, hs);
+}
+
+/* mid = x + Wo attention(qkv(norm1(x))) */
+static void attention_backward(struct job *j, real *grad, int layer) {
+    struct decoder *d = j->d;
+    const struct back *b = &d->back;
+    const struct config *c = &d->m->cfg;
+    const real *data = d->m->data;
+    int T = j->in->n_tokens, C = c->hidden, Q = layer_q(c), W = layer_qkv(c);
+
+    gemm_backward_input(b->datt, b->dx, data + j->o->wo, T, C, Q, false, d->pool);
+    gemm_backward_weight(grad + j->o->wo, b->dx, j->a->att, T, C, Q, d->pool);
+    memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
+    j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
+                                   .lse = d->lse + d->size_lse * layer, .dqkv = b->dqkv, .D = b->D };
+    pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
+    qkv_backward(j, grad);
+    norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);
+    gemm_backward_weight(grad + j->o->wqkv, b->dqkv, j->a->norm, T, W, C, d->pool);
+    gemm_backward_input(b->dn, b->dqkv, data + j->o->wqkv, T, W, C, false, d->pool);
+    norm_backward(d, b->dx, grad + j->o->norm1, b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
+}
+
+/* Rows of the embedding: each task takes some columns of all rows, so equal tokens do not collide. */
+static void embed_columns(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    size_t C = (size_t)j->d->m->cfg.hidden;
+
+    (void)part;
+    for (int r = 0; r < j->in->n_tokens; r++)
+        j->k->add(j->dst + j->in->tokens[r] * C + begin, j->d->back.dx + r * C + begin, (size_t)(end - begin));
+}
+
+void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,
+                      const real *dentropy) {
+    const struct config *c = &d->m->cfg;
+    struct job j = { .d = d, .in = in, .k = kernels_get(),
+                     .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
+
+    d->head.dlogprob = dlogprob;
+    d->head.dentropy = dentropy;
+    memset(d->back.dx, 0, (size_t)in->n_tokens * c->hidden * sizeof *d->back.dx);
+    head_backward(d, in, grad);
+    for (int l = c->layers - 1; l >= 0; l--) {
+        j.a = &d->acts[l];
+        j.o = &d->m->layers[l];
+        mlp_backward(&j, grad);
+        attention_backward(&j, grad, l);
+    }
+    j.dst = grad + d->m->embed;
+    rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
+}

@@ -1,0 +1,106 @@
+/* decoder_head — from the final stream to log-probabilities, and back:
+ *   n = rmsnorm(x_r);  z = n W^T;  lse = log sum e^z;  logprob = z_token - lse;  H = lse - sum p z
+ *   dz = coef (onehot - p) - dent p (log p + H);  dn = dz W;  dW += dz^T n */
+#include <string.h>
+
+#include "model/decoder_impl.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels.h"
+#include "tensor/rows.h"
+
+enum { ROWS = 8 };               /* rows a task takes */
+
+struct job {
+    struct decoder *d;
+    const struct packed *in;
+    const struct kernels *k;
+    int begin;                  /* first row of the chunk */
+    real *logprob, *entropy;
+};
+
+int head_chunks(const struct decoder *d) {
+    return rows_parts(d->head.n_rows, d->head.chunk);
+}
+
+int head_chunk(const struct decoder *d, int chunk, int *begin) {
+    *begin = chunk * d->head.chunk;
+    return d->head.n_rows - *begin < d->head.chunk ? d->head.n_rows - *begin : d->head.chunk;
+}
+
+/* Makes a chunk's logits, unless they are there. */
+static int chunk_logits(struct decoder *d, int chunk, int *begin) {
+    struct head *h = &d->head;
+    int n = head_chunk(d, chunk, begin);
+
+    if (h->resident != chunk)
+        layer_logits(&d->pass, d->last, h->rows + *begin, n, h->picked, h->rstd, h->norm, h->logits);
+    h->resident = chunk;
+    return n;
+}
+
+static void softmax_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    const struct head *h = &j->d->head;
+    int V = j->d->m->cfg.vocab;
+
+    (void)part;
+    for (int r = begin; r < end; r++) {
+        const real *z = h->logits + (size_t)r * V;
+        int row = j->begin + r;
+
+        h->lse[row] = j->k->logsumexp(z, V, &h->H[row]);
+        for (int t = h->first[row]; t < h->first[row + 1]; t++) {
+            j->logprob[t] = z[j->in->targets[t].token] - h->lse[row];
+            if (j->entropy) j->entropy[t] = h->H[row];
+        }
+    }
+}
+
+void head_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
+    struct job j = { .d = d, .in = in, .k = kernels_get(), .logprob = logprob, .entropy = entropy };
+
+    for (int c = 0; c < head_chunks(d); c++) {
+        int n = chunk_logits(d, c, &j.begin);
+
+        rows_run(d->pool, n, ROWS, softmax_rows, &j);
+    }
+}
+
+static void softmax_back_rows(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    const struct head *h = &j->d->head;
+    int V = j->d->m->cfg.vocab;
+
+    (void)part;
+    for (int r = begin; r < end; r++) {
+        real *z = h->logits + (size_t)r * V, coef = 0, dent = 0;
+        int row = j->begin + r;
+
+        for (int t = h->first[row]; t < h->first[row + 1]; t++) {
+            coef += h->dlogprob[t];
+            dent += h->dentropy ? h->dentropy[t] : 0;
+        }
+        j->k->softmax_backward(z, V, h->lse[row], coef, dent, h->H[row]);
+        for (int t = h->first[row]; t < h->first[row + 1]; t++) z[j->in->targets[t].token] += h->dlogprob[t];
+    }
+}
+
+void head_backward(struct decoder *d, const struct packed *in, real *grad) {
+    struct job j = { .d = d, .in = in, .k = kernels_get() };
+    const struct model *m = d->m;
+    struct head *h = &d->head;
+    int C = m->cfg.hidden, V = m->cfg.vocab;
+
+    for (int c = head_chunks(d) - 1; c >= 0; c--) {
+        int n = chunk_logits(d, c, &j.begin);
+
+        rows_run(d->pool, n, ROWS, softmax_back_rows, &j);
+        h->resident = -1;
+        gemm_backward_weight(grad + m->head, h->logits, h->norm, n, V, C, d->pool);
+        gemm_backward_input(h->norm, h->logits, m->data + m->head, n, V, C, false, d->pool);
+        memset(h->dpicked, 0, (size_t)n * C * sizeof *h->dpicked);
+        norm_backward(d, h->dpicked, grad + m->norm, h->norm, h->picked, m->data + m->norm, h->rstd, n);
+        for (int r = 0; r < n; r++)
+            j.k->add(d->back.dx + (size_t)h->rows[j.begin + r] * C, h->dpicked + (size_t)r * C, (size_t)C);
+    }
+}

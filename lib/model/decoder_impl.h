@@ -1,0 +1,64 @@
+/* decoder_impl — what decoder.c, decoder_head.c and decoder_backward.c share. */
+#ifndef MODEL_DECODER_IMPL_H
+#define MODEL_DECODER_IMPL_H
+
+#include "model/decoder.h"
+#include "model/layer.h"
+#include "tensor/attention.h"
+
+/* Rows whose weight gradients of norms and biases are summed first. */
+enum { DECODER_SUM_PART = 64 };
+
+/* Rows of one sequence whose attention is one task, for each key-value head. */
+struct piece {
+    int seq, begin, n;
+};
+
+/* The output rows: distinct rows of neighbouring targets, worked on in chunks, so that [T,V] is never
+ * stored. The chunk that is in `logits` need not be computed again by backward. */
+struct head {
+    int *rows, *first;          /* [n_rows], [n_rows + 1] of the targets */
+    int n_rows, chunk, resident;        /* rows of a chunk; the chunk in `logits`, -1: none */
+    real *picked, *rstd, *norm, *dpicked, *logits;
+    real *lse, *H;              /* [n_rows] */
+    const real *dlogprob, *dentropy;
+};
+
+/* Scratch of backward. */
+struct back {
+    real *dx, *dn, *datt, *dqkv, *dgu, *dh, *D, *sums;
+};
+
+struct decoder {
+    const struct model *m;
+    struct pool *pool;
+    struct rope rope;
+    struct pass pass;
+    struct acts *acts;          /* [layers] */
+    real *block;                /* all activations and scratch */
+    size_t cap, ints_cap, spans_cap, pieces_cap;
+    int *ints;                  /* pos, head rows and first, first_child, sibling */
+    int *pos, *first_child, *sibling;
+    struct attn_span *spans;    /* [n_seqs] */
+    size_t *packed_at;          /* [n_seqs + 1] blocks before each sequence's own */
+    struct piece *pieces;
+    int n_pieces, n_seqs;
+    real *last, *lse, *packed;  /* final stream; lse [L,T,heads]; blocks of one layer */
+    size_t size_lse;
+    struct head head;
+    struct back back;
+};
+
+/* Rows of a chunk of logits and number of chunks. */
+int head_chunk(const struct decoder *d, int chunk, int *begin);
+int head_chunks(const struct decoder *d);
+
+/* Log-probabilities and entropies of the targets; their gradient into grad and back.dx. */
+void head_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy);
+void head_backward(struct decoder *d, const struct packed *in, real *grad);
+
+/* dx += gradient of a norm over n rows; its weight's gradient dw += too. */
+void norm_backward(struct decoder *d, real *dx, real *dw, const real *dy, const real *x, const real *w,
+                   const real *rstd, int n);
+
+#endif
