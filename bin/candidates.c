@@ -1,0 +1,58 @@
+/* candidates — draw the cases of one part of a split: a target, its negatives, their order.
+ *
+ * in   a graph
+ * out  {"id":"1#53","split":"test","source":{...},"user":"1","history":[...],"candidates":[...],
+ *       "target":2,...}, one per case */
+#include "base/cli.h"
+#include "graph/cases.h"
+#include "io/jsonl.h"
+
+struct options {
+    struct case_options cases;
+    bool quiet;
+};
+
+static const struct cli_opt opts[] = {
+    CASE_OPTIONS(struct options, cases),
+    { 0, "seed", CLI_SEED, offsetof(struct options, cases.seed), 0, 0, "of the random numbers", NULL },
+    { 'q', "quiet", CLI_FLAG, offsetof(struct options, quiet), 0, 0, "no warning about the split", NULL },
+    { 0 }
+};
+
+static const struct cli cli = {
+    "candidates", "[graph ...]", "Draw cases from a graph: a target among items the user never touched.",
+    "candidates --split test graph.jsonl > test.jsonl", opts, false
+};
+
+static int write_cases(const struct case_set *s, struct err *err) {
+    for (size_t i = 0; i < s->n; i++) {
+        struct rec_case c;
+        json_t *rec;
+
+        if (case_set_draw(s, i, &c, err)) return -1;
+        rec = case_json(s, &c);
+        jsonl_write(stdout, rec);
+        json_decref(rec);
+        case_free(&c);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct options o = { .cases = CASE_DEFAULTS };
+    char **files = cli_parse(&cli, &o, argc, argv);
+    struct case_set s = { 0 };
+    struct graph *g;
+    struct err err;
+    int r = -1;
+
+    if ((g = graph_read(files, &err)) && !case_set_make(&s, g, &o.cases, &err)) {
+        if (o.cases.split.kind == SPLIT_LOO && !o.quiet)
+            cli_note(&cli, "loo shows every model other users' later events; --protocol global does not");
+        r = write_cases(&s, &err);
+    }
+    if (r) cli_complain(&cli, NULL, 0, err.msg);
+    case_set_free(&s);
+    graph_free(g);
+    return cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);
+}
