@@ -15,7 +15,7 @@ rollouts="$BATS_TEST_DIRNAME/../examples/rollouts.jsonl"
     [ "$(jq -c '.samples | map(.parts.mrr)' <<< "$output")" = '[1,0.5,0.5]' ]
     [ "$(jq -c '.samples | map(.parts.ndcg*1000|round)' <<< "$output")" = '[1000,631,631]' ]
     # 1 / (1 + e^-1.8 + e^-2.8), 1 / (1 + e^1.8), 1 / 3
-    [ "$(jq -c '.samples | map(.parts.prob*1000|round)' <<< "$output")" = '[815,142,333]' ]
+    [ "$(jq -c '.samples | map(.parts.prob*1000|round)' <<< "$output")" = '[816,142,333]' ]
 }
 
 @test "reward: weighs the parts" {
