@@ -171,14 +171,17 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     norm_backward(d, b->dx, grad + j->o->norm1, b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
 }
 
-/* Rows of the embedding: each task takes some columns of all rows, so equal tokens do not collide. */
+/* Rows of the embedding: each task takes some columns of all rows, so equal tokens do not collide. The
+ * padding token's row gets nothing from its use as input, as in transformers (padding_idx). */
 static void embed_columns(void *ctx, int begin, int end, int part) {
     const struct job *j = ctx;
     size_t C = (size_t)j->d->m->cfg.hidden;
 
     (void)part;
     for (int r = 0; r < j->in->n_tokens; r++)
-        j->k->add(j->dst + j->in->tokens[r] * C + begin, j->d->back.dx + r * C + begin, (size_t)(end - begin));
+        if (j->in->tokens[r] != j->d->m->cfg.pad)
+            j->k->add(j->dst + j->in->tokens[r] * C + begin, j->d->back.dx + r * C + begin,
+                      (size_t)(end - begin));
 }
 
 void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,
