@@ -1,9 +1,10 @@
 #!/bin/sh
-# deps — install what the build and the tests need. Silent when nothing is missing.
+# deps — install what the build and the tests need, and the packages named as arguments. Silent when
+# nothing is missing.
 set -eu
 
 packages="gcc make libc6-dev libopenblas-pthread-dev libjansson-dev libpcre2-dev libutf8proc-dev zlib1g-dev
-    bats mandoc bsdextrautils jq python3"
+    bats mandoc bsdextrautils jq $*"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "deps: not Debian or Ubuntu; install what these packages hold:" $packages >&2

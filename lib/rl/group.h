@@ -4,6 +4,7 @@
 #define RL_GROUP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"

@@ -1,0 +1,102 @@
+#!/bin/bash
+# road — the whole road from a graph to a table of results, into a folder; what is done is not done again.
+# Sourced by demo.sh and ml-100k.sh, which set:
+#
+#   out            the folder                       graph      graph records in a file
+#   seed           of every stage                   protocol   options of candidates: split and draw
+#   train_options  which training cases             sft_steps, batch, lr, hidden, layers, heads, vocab
+#   rl_steps, rl_prompts, rl_lr                     of the RL stage
+#   best           a command: scored test cases of the best possible model, or empty
+# shellcheck disable=SC2034,SC2086,SC2154
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PATH="$root/bin:$PATH"
+export LC_ALL=C
+mkdir -p "$out/scored"
+
+# make FILE COMMAND...: prints and runs the command, whose output becomes FILE, unless FILE is there.
+make() {
+    local file=$out/$1
+    shift
+    [ ! -e "$file" ] || return 0
+    echo "+ $* > $file" >&2
+    "$@" > "$file.tmp"
+    mv "$file.tmp" "$file"
+}
+
+# train RUN BASE PROMPTS OPTIONS...: supervised training; seconds it took go to RUN/seconds.
+train() {
+    local run=$out/$1 base=$out/$2 prompts=$out/$3 start=$SECONDS
+    shift 3
+    [ ! -e "$run/seconds" ] || return 0
+    echo "+ sft-train -m $base -o $run --batch $batch --seed $seed $* $prompts" >&2
+    mkdir -p "$run"
+    sft-train -m "$base" -o "$run" --batch "$batch" --seed "$seed" "$@" "$prompts" > "$run.metrics.tmp"
+    mv "$run.metrics.tmp" "$run.metrics.jsonl"
+    echo $((SECONDS - start)) > "$run/seconds"
+}
+
+# answers NAME MODEL PROMPTS: one greedy answer for each test prompt, and its scores.
+answers() {
+    make "scored/$1.jsonl" rollout --quiet -m "$out/$2" -n 1 --temperature 0 --max-tokens 160 --batch 256 "$out/$3"
+}
+
+floor() {
+    local name=$1
+    shift
+    make "scored/$name.jsonl" baseline --graph "$graph" "$@" "$out/test.chains.jsonl"
+}
+
+make test.cases.jsonl candidates --quiet --split test --seed $seed $protocol "$graph"
+make valid.cases.jsonl candidates --quiet --split valid --seed $seed $protocol "$graph"
+make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle $protocol $train_options "$graph"
+for part in test valid train; do
+    make $part.chains.jsonl chainsample --quiet --seed $seed --cases "$out/$part.cases.jsonl" "$graph"
+    make $part.jsonl maskprompt --template compact --history 3 --contenders 6 "$out/$part.chains.jsonl"
+done
+for part in test train; do
+    make $part.verdicts.jsonl maskprompt --template compact --history 3 --contenders 6 --thoughts none \
+        "$out/$part.chains.jsonl"
+done
+
+floor random --model random --seed $seed
+floor pop --model pop
+floor itemknn --model itemknn
+floor ease --model ease --lambda 250
+floor ease-recent --model ease --lambda 2000 --recency 5
+floor chainvote --model chainvote
+floor logistic --model logistic --train "$out/train.chains.jsonl"
+[ -z "$best" ] || make scored/best.jsonl $best "$out/test.cases.jsonl"
+
+make tokenizer.json bpe-train --vocab $vocab --limit 2000 "$out/train.jsonl"
+if [ ! -e "$out/base/config.json" ]; then
+    echo "+ model-init -o $out/base" >&2
+    model-init --quiet --tokenizer "$out/tokenizer.json" --hidden $hidden --layers $layers --heads $heads \
+        --kv-heads $heads --seed $seed -o "$out/base"
+fi
+train sft base train.jsonl --steps $sft_steps --lr $lr
+train answer-only base train.verdicts.jsonl --steps $sft_steps --lr $lr
+
+if [ ! -e "$out/rl/seconds" ]; then
+    start=$SECONDS
+    PER_STEP=$rl_prompts ROLLOUT="-n 8 --no-scores --max-tokens 160 --batch 512" REWARD="--prob 0" \
+        RL_UPDATE="--lr $rl_lr --ref $out/sft" "$root/pipelines/rl.sh" $rl_steps "$out/sft" "$out/train.jsonl" "$out/rl"
+    echo $((SECONDS - start)) > "$out/rl/seconds"
+fi
+train sft-longer sft train.jsonl --minutes "$(awk '{ print $1 / 60 + 0.01 }' "$out/rl/seconds")" --lr "$rl_lr" \
+    --schedule constant
+
+answers untrained base test.jsonl
+answers answer-only answer-only test.verdicts.jsonl
+answers sft sft test.jsonl
+answers sft-longer sft-longer test.jsonl
+answers sft+rl rl test.jsonl
+
+names="random pop itemknn ease ease-recent chainvote logistic untrained answer-only sft sft-longer sft+rl"
+[ -z "$best" ] || names="$names best"
+runs=
+for name in $names; do runs="$runs $name=$out/scored/$name.jsonl"; done
+make report.jsonl evaluate $runs
+make paired.jsonl evaluate --against sft $runs
+evaluate --table $runs
+jq -r 'select(.against) | "sft is " + (if .difference < 0 then "better" else "worse" end) + " than \(.model) by \(-.difference * 1000 | round / 1000) [\(-.hi * 1000 | round / 1000), \(-.lo * 1000 | round / 1000)], p = \(.p)"' "$out/paired.jsonl"
