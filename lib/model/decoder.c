@@ -12,7 +12,7 @@
 enum {
     PIECE_ROWS = 64,            /* rows of a task of attention */
     CHUNK_REALS = 1 << 22,      /* logits computed at a time */
-    CHUNK_LEAST = 48, CHUNK_MOST = 1020
+    CHUNK_LEAST = 48, CHUNK_MOST = 1024
 };
 
 struct decoder *decoder_new(const struct model *m, struct pool *pool) {
@@ -121,7 +121,7 @@ static void lay_acts(struct decoder *d, struct layout *l, size_t rows) {
 static void lay_head(struct decoder *d, struct layout *l) {
     const struct config *c = &d->m->cfg;
     struct head *h = &d->head;
-    size_t n = (size_t)gemm_rows(h->chunk);
+    size_t n = (size_t)h->chunk;
 
     h->picked = take(l, n * c->hidden);
     h->norm = take(l, n * c->hidden);
@@ -153,12 +153,10 @@ static void lay_out(struct decoder *d, int T) {
     struct layout l = { 0 };
 
     for (;;) {
-        size_t rows = (size_t)gemm_rows(T);
-
         l.used = 0;
-        lay_acts(d, &l, rows);
+        lay_acts(d, &l, (size_t)T);
         lay_head(d, &l);
-        lay_back(d, &l, rows);
+        lay_back(d, &l, (size_t)T);
         if (l.base) return;
         if (l.used > d->cap) {
             free(d->block);
@@ -173,7 +171,7 @@ static void lay_out(struct decoder *d, int T) {
 /* Distinct rows among neighbouring targets. */
 static void plan_head(struct decoder *d, const struct packed *in) {
     struct head *h = &d->head;
-    int chunk = CHUNK_REALS / d->m->cfg.vocab / GEMM_UNIT * GEMM_UNIT;
+    int chunk = CHUNK_REALS / d->m->cfg.vocab;
 
     h->n_rows = 0;
     h->resident = -1;

@@ -2,7 +2,7 @@
  *   embed;  x → rmsnorm → qkv (+ bias) → qk-norm → rope → [attention] → wo → add
  *             → rmsnorm → gate, up → silu(gate) up → down → add;  rmsnorm → logits
  * decoder and kvcache share it, each with attention of its own between layer_before and layer_after, so
- * that their results have the same bits. Buffers of rows have room for gemm_rows(T) rows. */
+ * that their results have the same bits. */
 #ifndef MODEL_LAYER_H
 #define MODEL_LAYER_H
 
@@ -48,8 +48,7 @@ void layer_before(const struct pass *p, int layer, const struct acts *a);
 /* From a->att to a->next. */
 void layer_after(const struct pass *p, int layer, const struct acts *a);
 
-/* logits[n,V] of rows x[rows[i]]: gathers them into `picked` [n,C], norms them into `norm` [n,C]; rstd[n] may be
- * NULL. All three have room for gemm_rows(n) rows, as has logits. */
+/* logits[n,V] of rows x[rows[i]]: gathers them into `picked` [n,C], norms them into `norm` [n,C]; rstd[n] may be NULL. */
 void layer_logits(const struct pass *p, const real *x, const int *rows, int n, real *picked, real *rstd,
                   real *norm, real *logits);
 

@@ -1,26 +1,24 @@
-/* gemm — matrix products, through OpenBLAS with one thread of its own: our pool works on tiles whose
- * borders depend on shapes alone, so results have the same bits with any number of threads.
+/* gemm — matrix products. Our pool works on tiles, and results have the same bits with any number of
+ * threads.
  *
- * OpenBLAS gives a row of the result other bits when the number of rows in the call changes (0.3.21:
- * AVX2 kernels for rows beyond a multiple of 12, AVX-512 kernels below 8 rows). gemm_forward therefore
- * works on whole units of GEMM_UNIT rows, and a row's bits depend on that row and on w alone. */
+ * Products of backward go through OpenBLAS with one thread of its own, on tiles whose borders depend
+ * on shapes alone. Forward must give a row the same bits in a batch of one and of a thousand (kvcache rests on
+ * it), and OpenBLAS does not: with its AVX2 kernels (0.3.21) a row's bits depend on its place among
+ * twelve, with its AVX-512 kernels on the number of rows. So forward is ours: every element is one
+ * chain of fused multiply-adds along K, in registers, whatever the tile. */
 #ifndef TENSOR_GEMM_H
 #define TENSOR_GEMM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/pool.h"
 #include "tensor/real.h"
 
-enum { GEMM_UNIT = 12 };
-
-/* M rounded up to whole units: rows that x and y of gemm_forward must have room for. */
-int gemm_rows(int M);
-
 /* Tells OpenBLAS to use the calling thread only. Before the first product. */
 void gemm_start(void);
 
-/* y[M,N] = x[M,K] w[N,K]^T. Rows M .. gemm_rows(M)-1 of x are read, finite or not, and of y overwritten. */
+/* y[M,N] = x[M,K] w[N,K]^T. A row of y depends on that row of x and on w alone, to the bit. */
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
 
 /* dx[M,K] = dy[M,N] w[N,K]; `add`: adds to dx. */
@@ -31,9 +29,11 @@ void gemm_backward_input(real *dx, const real *dy, const real *w, int M, int N, 
 void gemm_backward_weight(real *dw, const real *dy, const real *x, int M, int N, int K,
                           struct pool *pool);
 
-/* Whether rows keep their bits in calls of other sizes on this machine, tried on a few shapes
- * (a millisecond): what kvcache promises rests on it. */
-bool gemm_rows_stable(void);
+/* The same with w laid out once for many products: gemm_packed_size(N, K) reals, made by gemm_pack. */
+size_t gemm_packed_size(int N, int K);
+void gemm_pack(real *packed, const real *w, int N, int K, struct pool *pool);
+void gemm_forward_packed(real *y, const real *x, const real *packed, int M, int N, int K,
+                         struct pool *pool);
 
 /* OpenBLAS's name of the core it works for: "Haswell", "SkylakeX", "Zen" ... */
 const char *gemm_core(void);

@@ -1,0 +1,330 @@
+/* kvcache — keys and values of a sequence lie in blocks as attention reads them, [layer][kv head][block]. A
+ * branch keeps its root's full blocks by reference and a copy of the root's last, part-filled one. */
+#include "model/kvcache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/layer.h"
+#include "tensor/attention.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels.h"
+
+enum {
+    PIECE_ROWS = 64,            /* rows of a task of attention */
+    CHUNK_REALS = 1 << 22, CHUNK_LEAST = 48, CHUNK_MOST = 1024      /* logits computed at a time */
+};
+
+struct sequence {
+    int root;                   /* -1: is a root */
+    int before, len, max_len;   /* tokens of the root; own tokens; room for own */
+    int branches;               /* of a root: those alive */
+    bool used, released;
+    int blocks;                 /* own, for each layer and head */
+    real *mem;
+    size_t cap;                 /* reals */
+};
+
+/* Rows of one feed whose attention is one task. */
+struct piece {
+    int id, row, pos, n;
+};
+
+struct kvcache {
+    const struct model *m;
+    struct pool *pool;
+    struct rope rope;
+    struct sequence *seqs;
+    size_t n_seqs, seqs_cap;
+    /* One call's rows. */
+    int *tokens, *pos, *last;           /* [rows]; last: rows whose logits are asked for */
+    struct piece *pieces;
+    size_t ints_cap, pieces_cap;
+    int n_pieces, chunk;
+    real *block;
+    size_t cap;
+    struct acts acts;
+    real *picked, *norm, *logits;
+};
+
+struct kvcache *kvcache_new(const struct model *m, struct pool *pool) {
+    struct kvcache *kv = mem_calloc(1, sizeof *kv);
+
+    gemm_start();
+    kv->m = m;
+    kv->pool = pool;
+    return kv;
+}
+
+void kvcache_free(struct kvcache *kv) {
+    if (!kv) return;
+    for (size_t i = 0; i < kv->n_seqs; i++) free(kv->seqs[i].mem);
+    rope_free(&kv->rope);
+    free(kv->seqs);
+    free(kv->tokens);
+    free(kv->pieces);
+    free(kv->block);
+    free(kv);
+}
+
+size_t kvcache_bytes(const struct kvcache *kv) {
+    size_t reals = kv->cap;
+
+    for (size_t i = 0; i < kv->n_seqs; i++) reals += kv->seqs[i].cap;
+    return reals * sizeof(real);
+}
+
+/* An unused place: the one with the least memory that suffices, else the one with most, else a new one. */
+static int free_place(struct kvcache *kv, size_t need) {
+    int best = -1;
+
+    for (size_t i = 0; i < kv->n_seqs; i++) {
+        const struct sequence *s = &kv->seqs[i], *b = best < 0 ? NULL : &kv->seqs[best];
+
+        if (s->used) continue;
+        if (!b || (s->cap >= need ? b->cap < need || s->cap < b->cap : b->cap < need && s->cap > b->cap))
+            best = (int)i;
+    }
+    if (best >= 0) return best;
+    kv->seqs = mem_grow(kv->seqs, kv->n_seqs, &kv->seqs_cap, sizeof *kv->seqs);
+    kv->seqs[kv->n_seqs] = (struct sequence){ 0 };
+    return (int)kv->n_seqs++;
+}
+
+static size_t block_reals(const struct kvcache *kv) {
+    return attn_block_size(kv->m->cfg.head_dim);
+}
+
+/* A sequence that goes on after `before` tokens of `root`. Memory must be finite, and its padding zero. */
+static int open_sequence(struct kvcache *kv, int root, int before, int max_len) {
+    const struct config *c = &kv->m->cfg;
+    int blocks = attn_blocks(before, before + max_len);
+    size_t need = (size_t)blocks * c->layers * c->kv_heads * block_reals(kv);
+    int id = free_place(kv, need);
+    struct sequence *s = &kv->seqs[id];
+
+    if (s->cap < need) {
+        free(s->mem);
+        s->mem = mem_aligned(need, sizeof *s->mem);
+        memset(s->mem, 0, need * sizeof *s->mem);
+        s->cap = need;
+    }
+    *s = (struct sequence){ .root = root, .before = before, .max_len = max_len, .used = true, .blocks = blocks,
+                            .mem = s->mem, .cap = s->cap };
+    return id;
+}
+
+int kvcache_root(struct kvcache *kv, int max_len) {
+    return open_sequence(kv, -1, 0, max_len);
+}
+
+/* First of the sequence's own blocks of a layer and head. */
+static real *own_blocks(const struct kvcache *kv, const struct sequence *s, int layer, int head) {
+    return s->mem + ((size_t)layer * kv->m->cfg.kv_heads + head) * s->blocks * block_reals(kv);
+}
+
+int kvcache_branch(struct kvcache *kv, int root, int max_len) {
+    const struct config *c = &kv->m->cfg;
+    int before = kv->seqs[root].len, id = open_sequence(kv, root, before, max_len);
+    const struct sequence *r = &kv->seqs[root], *s = &kv->seqs[id];
+    size_t size = block_reals(kv);
+
+    assert(r->used && r->root < 0);
+    kv->seqs[root].branches++;
+    if (before % ATTN_BLOCK == 0) return id;
+    for (int l = 0; l < c->layers; l++)
+        for (int h = 0; h < c->kv_heads; h++)
+            memcpy(own_blocks(kv, s, l, h), own_blocks(kv, r, l, h) + before / ATTN_BLOCK * size,
+                   size * sizeof(real));
+    return id;
+}
+
+void kvcache_release(struct kvcache *kv, int id) {
+    struct sequence *s = &kv->seqs[id];
+
+    assert(s->used && !s->released);
+    s->released = true;
+    if (s->branches) return;
+    s->used = false;
+    if (s->root < 0) return;
+    s = &kv->seqs[s->root];
+    if (!--s->branches && s->released) s->used = false;
+}
+
+int kvcache_len(const struct kvcache *kv, int id) {
+    return kv->seqs[id].before + kv->seqs[id].len;
+}
+
+/* Room for T rows. */
+static void plan_memory(struct kvcache *kv, int T) {
+    const struct config *c = &kv->m->cfg;
+    size_t rows = (size_t)T, C = (size_t)c->hidden, qkv = (size_t)layer_qkv(c);
+    size_t F = (size_t)c->intermediate, Q = (size_t)layer_q(c);
+    int chunk = CHUNK_REALS / c->vocab;
+    size_t each, need;
+    real *p;
+
+    chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
+    kv->chunk = chunk;
+    each = 4 * C + 2 + 2 * qkv + Q + 3 * F;
+    need = rows * each + (size_t)chunk * (2 * C + c->vocab);
+    if (need > kv->cap) {
+        free(kv->block);
+        kv->block = mem_aligned(need, sizeof *kv->block);
+        memset(kv->block, 0, need * sizeof *kv->block);
+        kv->cap = need;
+    }
+    p = kv->block;
+    kv->acts.x = p, p += rows * C;
+    kv->acts.next = kv->acts.x;
+    kv->acts.norm = p, p += rows * C;
+    kv->acts.mid = p, p += rows * C;
+    kv->acts.qkv = p, p += rows * qkv;
+    kv->acts.raw = c->qk_norm ? p : kv->acts.qkv, p += rows * qkv;
+    kv->acts.att = p, p += rows * Q;
+    kv->acts.gu = p, p += rows * 2 * F;
+    kv->acts.h = p, p += rows * F;
+    kv->acts.rstd1 = p, p += rows;
+    kv->acts.rstd2 = p, p += rows;
+    kv->picked = p, p += (size_t)chunk * C;
+    kv->norm = p, p += (size_t)chunk * C;
+    kv->logits = p;
+}
+
+static void plan_feed(struct kvcache *kv, const struct kv_feed *f, int row) {
+    int pos = kvcache_len(kv, f->id);
+
+    for (int i = 0; i < f->n; i++) {
+        kv->tokens[row + i] = f->tokens[i];
+        kv->pos[row + i] = pos + i;
+    }
+    for (int i = 0; i < f->n; i += PIECE_ROWS) {
+        kv->pieces = mem_grow(kv->pieces, (size_t)kv->n_pieces, &kv->pieces_cap, sizeof *kv->pieces);
+        kv->pieces[kv->n_pieces++] = (struct piece){
+            .id = f->id, .row = row + i, .pos = pos + i, .n = f->n - i < PIECE_ROWS ? f->n - i : PIECE_ROWS
+        };
+    }
+}
+
+/* Lays out the rows of all feeds; returns how many. */
+static int plan(struct kvcache *kv, const struct kv_feed *feeds, int n) {
+    size_t T = 0;
+    int row = 0, most = 0;
+
+    for (int i = 0; i < n; i++) T += (size_t)feeds[i].n;
+    if (T > kv->ints_cap) {
+        kv->tokens = mem_realloc(kv->tokens, 3 * T, sizeof *kv->tokens);
+        kv->ints_cap = T;
+    }
+    kv->pos = kv->tokens + kv->ints_cap;
+    kv->last = kv->pos + kv->ints_cap;
+    kv->n_pieces = 0;
+    for (int i = 0; i < n; i++) {
+        const struct sequence *s = &kv->seqs[feeds[i].id];
+        int end = s->before + s->len + feeds[i].n;
+
+        assert(s->used && !s->branches && feeds[i].n > 0 && s->len + feeds[i].n <= s->max_len);
+        plan_feed(kv, &feeds[i], row);
+        row += feeds[i].n;
+        most = end > most ? end : most;
+    }
+    rope_reach(&kv->rope, &kv->m->cfg, most);
+    plan_memory(kv, row);
+    return row;
+}
+
+struct job {
+    struct kvcache *kv;
+    int layer;
+};
+
+/* Puts keys and values of a piece's rows into the blocks of one head. */
+static void store_task(void *ctx, int task, int worker) {
+    const struct job *j = ctx;
+    const struct config *c = &j->kv->m->cfg;
+    const struct piece *p = &j->kv->pieces[task / c->kv_heads];
+    const struct sequence *s = &j->kv->seqs[p->id];
+    int head = task % c->kv_heads, first = s->before / ATTN_BLOCK * ATTN_BLOCK;
+    real *blocks = own_blocks(j->kv, s, j->layer, head);
+
+    (void)worker;
+    for (int r = 0; r < p->n; r++) {
+        const real *k = j->kv->acts.qkv + (size_t)(p->row + r) * layer_qkv(c) + (size_t)(c->heads + head) * c->head_dim;
+        int at = p->pos + r - first;
+
+        attn_store(blocks + at / ATTN_BLOCK * block_reals(j->kv), at % ATTN_BLOCK, k,
+                   k + (size_t)c->kv_heads * c->head_dim, c->head_dim);
+    }
+}
+
+static void attend_task(void *ctx, int task, int worker) {
+    const struct job *j = ctx;
+    const struct kvcache *kv = j->kv;
+    const struct config *c = &kv->m->cfg;
+    const struct piece *p = &kv->pieces[task / c->kv_heads];
+    const struct sequence *s = &kv->seqs[p->id];
+    int head = task % c->kv_heads, group = c->heads / c->kv_heads;
+    size_t ldq = (size_t)layer_qkv(c), ldo = (size_t)layer_q(c), at = (size_t)head * group * c->head_dim;
+    struct attn_keys keys = { .root = s->root < 0 ? NULL : own_blocks(kv, &kv->seqs[s->root], j->layer, head),
+                              .root_blocks = s->before / ATTN_BLOCK,
+                              .own = own_blocks(kv, s, j->layer, head) };
+    struct attn_queries q = { .q = kv->acts.qkv + p->row * ldq + at, .out = kv->acts.att + p->row * ldo + at,
+                              .ldq = ldq, .ldo = ldo, .pos = p->pos, .n = p->n, .group = group,
+                              .hs = c->head_dim };
+
+    (void)worker;
+    attn_forward(&q, &keys);
+}
+
+/* The final stream of all rows of the feeds into acts.x. */
+static struct pass run_layers(struct kvcache *kv, const struct kv_feed *feeds, int n) {
+    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .T = plan(kv, feeds, n) };
+    struct job j = { .kv = kv };
+
+    pass.pos = kv->pos;
+    layer_embed(&pass, kv->tokens, kv->acts.x);
+    for (j.layer = 0; j.layer < kv->m->cfg.layers; j.layer++) {
+        layer_before(&pass, j.layer, &kv->acts);
+        pool_run(kv->pool, kv->n_pieces * kv->m->cfg.kv_heads, store_task, &j);
+        pool_run(kv->pool, kv->n_pieces * kv->m->cfg.kv_heads, attend_task, &j);
+        layer_after(&pass, j.layer, &kv->acts);
+    }
+    for (int i = 0; i < n; i++) kv->seqs[feeds[i].id].len += feeds[i].n;
+    return pass;
+}
+
+static void write_logits(struct kvcache *kv, const struct pass *pass, const int *rows, int n, real *logits) {
+    size_t V = (size_t)kv->m->cfg.vocab;
+
+    for (int i = 0; i < n; i += kv->chunk) {
+        int some = n - i < kv->chunk ? n - i : kv->chunk;
+
+        layer_logits(pass, kv->acts.x, rows + i, some, kv->picked, NULL, kv->norm, kv->logits);
+        memcpy(logits + i * V, kv->logits, some * V * sizeof *logits);
+    }
+}
+
+void kvcache_feed(struct kvcache *kv, const struct kv_feed *feeds, int n, real *logits) {
+    struct pass pass;
+    int row = 0;
+
+    if (n < 1) return;
+    pass = run_layers(kv, feeds, n);
+    for (int i = 0; i < n; i++) kv->last[i] = (row += feeds[i].n) - 1;
+    if (logits) write_logits(kv, &pass, kv->last, n, logits);
+}
+
+void kvcache_feed_all(struct kvcache *kv, const struct kv_feed *feeds, int n, real *logits) {
+    struct pass pass;
+
+    if (n < 1) return;
+    pass = run_layers(kv, feeds, n);
+    for (int i = 0; i < pass.T; i++) kv->last[i] = i;
+    write_logits(kv, &pass, kv->last, pass.T, logits);
+}
+
+real kvcache_logprob(const real *logits, int vocab, int token) {
+    return logits[token] - kernels_get()->logsumexp(logits, vocab, NULL);
+}

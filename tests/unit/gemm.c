@@ -1,0 +1,107 @@
+/* gemm — products against a plain loop; a row's bits do not depend on the other rows; nothing depends on
+ * the number of threads. */
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "tensor/gemm.h"
+
+static real *noise(size_t n, const char *what) {
+    struct rng r = rng_start(1, what, NULL);
+    real *x = mem_aligned(n, sizeof *x);
+
+    for (size_t i = 0; i < n; i++) x[i] = (real)rng_normal(&r);
+    return x;
+}
+
+static void check_near(const real *got, const real *want, size_t n, double tol) {
+    for (size_t i = 0; i < n; i++) CHECK_NEAR(got[i], want[i], tol);
+}
+
+/* The three products, plainly. */
+static void naive(real *y, real *dx, real *dw, const real *x, const real *w, const real *dy, int M, int N,
+                  int K) {
+    for (int m = 0; m < M; m++)
+        for (int n = 0; n < N; n++) {
+            double s = 0;
+
+            for (int k = 0; k < K; k++) {
+                s += (double)x[m * K + k] * (double)w[n * K + k];
+                dx[m * K + k] += dy[m * N + n] * w[n * K + k];
+                dw[n * K + k] += dy[m * N + n] * x[m * K + k];
+            }
+            y[m * N + n] = (real)s;
+        }
+}
+
+static void check_products(int M, int N, int K) {
+    size_t rows = (size_t)M;
+    real *x = noise(rows * K, "x"), *w = noise((size_t)N * K, "w"), *dy = noise((size_t)M * N, "dy");
+    real *y = mem_calloc(rows * N, sizeof *y), *dx = mem_calloc((size_t)M * K, sizeof *dx);
+    real *dw = mem_calloc((size_t)N * K, sizeof *dw), *y1 = mem_calloc(rows * N, sizeof *y1);
+    real *dx1 = mem_calloc((size_t)M * K, sizeof *dx1), *dw1 = mem_calloc((size_t)N * K, sizeof *dw1);
+
+    naive(y, dx, dw, x, w, dy, M, N, K);
+    for (int threads = 1; threads <= 3; threads++) {
+        struct pool *pool = pool_new(threads);
+        real *y2 = mem_calloc(rows * N, sizeof *y2), *dx2 = mem_calloc((size_t)M * K, sizeof *dx2);
+        real *dw2 = mem_calloc((size_t)N * K, sizeof *dw2);
+
+        gemm_forward(y2, x, w, M, N, K, pool);
+        gemm_backward_input(dx2, dy, w, M, N, K, false, pool);
+        gemm_backward_weight(dw2, dy, x, M, N, K, pool);
+        if (threads == 1) {
+            check_near(y2, y, (size_t)M * N, 1e-3);
+            check_near(dx2, dx, (size_t)M * K, 1e-3);
+            check_near(dw2, dw, (size_t)N * K, 1e-3);
+            memcpy(y1, y2, rows * N * sizeof *y);
+            memcpy(dx1, dx2, (size_t)M * K * sizeof *dx);
+            memcpy(dw1, dw2, (size_t)N * K * sizeof *dw);
+        }
+        CHECK(!memcmp(y1, y2, (size_t)M * N * sizeof *y));
+        CHECK(!memcmp(dx1, dx2, (size_t)M * K * sizeof *dx));
+        CHECK(!memcmp(dw1, dw2, (size_t)N * K * sizeof *dw));
+        gemm_backward_input(dx2, dy, w, M, N, K, true, pool);
+        for (size_t i = 0; i < (size_t)M * K; i++) CHECK_NEAR(dx2[i], 2 * dx[i], 1e-3);
+        free(y2), free(dx2), free(dw2);
+        pool_free(pool);
+    }
+    free(x), free(w), free(dy), free(y), free(dx), free(dw), free(y1), free(dx1), free(dw1);
+}
+
+/* Row r of a product of many rows, computed again as a row of products of other sizes. */
+static void check_rows(int N, int K) {
+    enum { M = 500 };
+    static const int sizes[] = { 1, 2, 5, 11, 12, 13, 24, 47, 64, 100, 191, 192, 193, 400 };
+    struct pool *pool = pool_new(1);
+    real *x = noise((size_t)M * K, "x"), *w = noise((size_t)N * K, "w");
+    real *y = mem_calloc((size_t)M * N, sizeof *y), *z = mem_calloc((size_t)M * N, sizeof *z);
+
+    gemm_forward(y, x, w, M, N, K, pool);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int at = 0; at + sizes[s] <= M; at += 37) {
+            gemm_forward(z, x + (size_t)at * K, w, sizes[s], N, K, pool);
+            if (memcmp(z, y + (size_t)at * N, (size_t)sizes[s] * N * sizeof *y))
+                fprintf(stderr, "N %d K %d: rows %d from %d\n", N, K, sizes[s], at);
+            CHECK(!memcmp(z, y + (size_t)at * N, (size_t)sizes[s] * N * sizeof *y));
+        }
+    free(x), free(w), free(y), free(z);
+    pool_free(pool);
+}
+
+int main(void) {
+    static const int shapes[][2] = { { 64, 64 }, { 331, 72 }, { 200, 72 }, { 72, 100 }, { 72, 120 }, { 200, 40 },
+                                     { 192, 192 }, { 512, 256 }, { 256, 512 }, { 1000, 192 }, { 576, 1536 },
+                                     { 33, 17 }, { 4000, 64 } };
+
+    gemm_start();
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) check_rows(shapes[i][0], shapes[i][1]);
+    check_products(1, 7, 5);
+    check_products(30, 64, 48);
+    check_products(250, 331, 72);
+    check_products(33, 600, 300);
+    return 0;
+}
