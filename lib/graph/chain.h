@@ -1,0 +1,95 @@
+/* chain — interaction chains u0 -> i0 -> u1 -> c for a case: u0 its user, i0 an item of his history, u1
+ * a neighbour who had i0 too, c a candidate that u1 had. The closing edge (u0,c) is what is asked.
+ *
+ * A neighbour shares two or more items of the history with u0. The chains of a case are drawn
+ * together, over all of (i0, u1, c), each with a probability in proportion to the law: a product of
+ * named factors, each to a power (0 leaves it out):
+ *     recency      exp(-r / 3), r the rank of i0 in u0's history, 0 the latest
+ *     similarity   sum of ln(1 + users / n_i) over the shared items i, divided by sqrt(n_u1)
+ *     transition   exp(-|g| / 4), g the place of c less the place of i0 in u1's order of events
+ *     agreement    1 / (1 + |difference of u0's and u1's ratings of i0|)
+ * n counts known events. Nothing depends on the target: u0's own edges to candidates are not looked at.
+ * Source: R2Rec (arXiv 2506.05069), section 3; the laws are measured in chainsample(1). */
+#ifndef GRAPH_CHAIN_H
+#define GRAPH_CHAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "graph/cases.h"
+
+enum chain_factor { LAW_TRANSITION, LAW_SIMILARITY, LAW_RECENCY, LAW_AGREEMENT, LAW_FACTORS };
+
+struct chain_law {
+    double power[LAW_FACTORS];
+};
+
+/* Reads "transition^2*similarity^2*recency^2", a power of 1 left out, or "uniform". Returns 0, or -1 with
+ * a sentence. */
+int chain_law_parse(struct chain_law *law, const char *text, struct err *err);
+
+/* A chain that was drawn. */
+struct chain {
+    int candidate;              /* index in the case */
+    int user;                   /* u1 */
+    size_t edge[3];             /* events (u0,i0), (u1,i0), (u1,c) of the known graph */
+    int gap;
+    int count;                  /* how often it was drawn */
+    double weight;              /* its share of the law's mass over all chains of the case */
+};
+
+/* A shared item in the window: one of u1's links to u0. */
+struct chain_link {
+    int next;                   /* another link of the same user; -1: the last */
+    int rank;                   /* of the item in u0's history, 0 the latest */
+    size_t edge;                /* event (u1,i0) */
+};
+
+/* One of all chains of a case, with the law's mass of it and those before it. */
+struct chain_entry {
+    double upto;
+    int link, arc;
+};
+
+/* An event (u1,c) on a candidate. */
+struct chain_arc {
+    size_t edge;
+    int candidate;
+};
+
+/* Room to work in; one thread's own. After chain_enumerate it describes the case. */
+struct chain_space {
+    int users;
+    int *shared;                /* [users] shared items */
+    double *overlap;            /* [users] sum of ln(1 + users / n_i) over them */
+    double *recent;             /* [users] the same, each item times exp(-r / 10) */
+    double *similarity;         /* [users] overlap / sqrt(n_u1), of those who share two */
+    int *first;                 /* [users] first link, -1: none */
+    int *touched, n_touched;    /* users with a shared item */
+    struct chain_link *links;
+    struct chain_arc *arcs;
+    struct chain_entry *entries;
+    size_t n_links, n_arcs, n_entries, cap_links, cap_arcs, cap_entries;
+    double *path;               /* [candidates] transition * similarity * recency, summed over chains */
+    size_t cap_path;
+};
+
+/* Room for graphs of so many users; chain_space_free. */
+void chain_space_init(struct chain_space *s, int users);
+void chain_space_free(struct chain_space *s);
+
+/* Finds all chains of the case whose i0 is among the last `window` items of the history. */
+void chain_enumerate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
+                     long window);
+
+/* Probability of entry i of the enumeration. */
+double chain_probability(const struct chain_space *s, size_t i);
+
+/* Draws T chains of the enumerated case; the draws depend on the seed and the case's id. Returns the
+ * different ones, by candidate, then weight, then order of enumeration: an array to be freed, *n long
+ * (none where the case has no chain). */
+struct chain *chain_draw(const struct chain_space *s, const struct rec_case *c, long T, uint64_t seed,
+                         size_t *n);
+
+#endif
