@@ -1,0 +1,106 @@
+/* baseline — the table of families, and what they share. */
+#include "rank/baseline.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "io/jsonl.h"
+#include "rank/family.h"
+
+static const struct family *const families[BASELINES] = {
+    [BASELINE_RANDOM] = &family_random,       [BASELINE_POP] = &family_pop,
+    [BASELINE_ITEMKNN] = &family_itemknn,     [BASELINE_MARKOV] = &family_markov,
+    [BASELINE_EASE] = &family_ease,           [BASELINE_CHAINVOTE] = &family_chainvote,
+    [BASELINE_LOGISTIC] = &family_logistic
+};
+
+struct baseline {
+    const struct family *family;
+    const struct baseline_options *o;
+    void *state;
+};
+
+struct baseline *baseline_new(const struct baseline_options *o, struct pool *pool) {
+    struct baseline *b = mem_calloc(1, sizeof *b);
+
+    b->family = families[o->kind];
+    b->o = o;
+    b->state = b->family->make(o, pool);
+    return b;
+}
+
+void baseline_free(struct baseline *b) {
+    if (!b) return;
+    b->family->drop(b->state);
+    free(b);
+}
+
+const char *baseline_name(const struct baseline *b) {
+    return b->family->name;
+}
+
+const char *baseline_note(const struct baseline *b) {
+    return b->family->note ? b->family->note(b->state) : NULL;
+}
+
+int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *rec, struct err *err) {
+    return b->family->learn ? b->family->learn(b->state, c, rec, err) : 0;
+}
+
+/* An item nobody knows counts as known once, so that its score stays a number. */
+static void divide(double *scores, const struct rec_case *c, double power) {
+    for (int k = 0; k < c->n; k++) {
+        size_t count = case_item_count(c, c->candidates[k]);
+
+        scores[k] /= pow(count ? (double)count : 1, power);
+    }
+}
+
+int baseline_score(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
+                   struct err *err) {
+    if (b->family->score(b->state, c, rec, scores, err)) return -1;
+    if (b->family->personal && b->o->pop_power != 0) divide(scores, c, b->o->pop_power);
+    return 0;
+}
+
+struct owned *family_items(const struct rec_case *c, double recency) {
+    struct owned *items = mem_alloc(c->history, sizeof *items);
+    const int *row = c->split->known->edge_item + c->split->known->user_row[c->at.user];
+
+    for (size_t r = 0; r < c->history; r++) {
+        items[r].item = row[c->history - 1 - r];
+        items[r].weight = recency > 0 ? exp(-(double)r / recency) : 1;
+    }
+    return items;
+}
+
+size_t family_target_edge(const struct rec_case *c) {
+    const struct graph *g = c->split->known;
+
+    for (size_t e = g->user_row[c->at.user]; e < g->user_row[c->at.user + 1]; e++)
+        if (g->edge_item[e] == c->at.item) return g->edge_time[e] < c->at.before ? e : SIZE_MAX;
+    return SIZE_MAX;
+}
+
+size_t family_row_end(const struct graph *g, int u, int64_t before) {
+    size_t end = g->user_row[u + 1];
+
+    while (end > g->user_row[u] && g->edge_time[end - 1] >= before) end--;
+    return end;
+}
+
+int family_numbers(const json_t *obj, const char *field, int n, double *out, size_t stride, struct err *err) {
+    json_t *list;
+
+    if (jsonl_array(obj, field, &list, err)) return -1;
+    if (json_array_size(list) != (size_t)n)
+        return err_set(err, "\"%s\" has %zu entries for %d candidates", field, json_array_size(list), n);
+    for (int k = 0; k < n; k++) {
+        const json_t *v = json_array_get(list, (size_t)k);
+
+        if (!json_is_number(v)) return err_set(err, "\"%s\" holds what is not a number", field);
+        out[(size_t)k * stride] = json_number_value(v);
+    }
+    return 0;
+}
