@@ -209,7 +209,7 @@ static int run(struct sampling *s, char **files, struct err *err) {
 
     if (!g) return -1;
     s->spaces = mem_calloc((size_t)threads, sizeof *s->spaces);
-    for (int t = 0; t < threads; t++) chain_space_init(&s->spaces[t], g->users);
+    for (int t = 0; t < threads; t++) chain_space_init(&s->spaces[t], g);
     r = s->o->file ? sample_file(s, g, err) : sample_split(s, g, err);
     for (int t = 0; t < threads; t++) chain_space_free(&s->spaces[t]);
     free(s->spaces);

@@ -48,49 +48,47 @@ int chain_law_parse(struct chain_law *law, const char *text, struct err *err) {
     }
 }
 
-void chain_space_init(struct chain_space *s, int users) {
-    size_t n = (size_t)users;
-
-    *s = (struct chain_space){ .users = users };
-    s->shared = mem_calloc(n, sizeof *s->shared);
-    s->overlap = mem_calloc(n, sizeof *s->overlap);
-    s->recent = mem_calloc(n, sizeof *s->recent);
-    s->similarity = mem_calloc(n, sizeof *s->similarity);
-    s->first = mem_alloc(n, sizeof *s->first);
-    s->touched = mem_alloc(n, sizeof *s->touched);
-    for (int u = 0; u < users; u++) s->first[u] = -1;
+void chain_space_init(struct chain_space *s, const struct graph *g) {
+    *s = (struct chain_space){ 0 };
+    s->near = mem_calloc((size_t)g->users, sizeof *s->near);
+    s->touched = mem_alloc((size_t)g->users, sizeof *s->touched);
+    s->place = mem_alloc((size_t)g->items, sizeof *s->place);
+    for (int u = 0; u < g->users; u++) s->near[u].first = -1;
+    for (int i = 0; i < g->items; i++) s->place[i] = -1;
 }
 
 void chain_space_free(struct chain_space *s) {
-    free(s->shared);
-    free(s->overlap);
-    free(s->recent);
-    free(s->similarity);
-    free(s->first);
+    free(s->near);
     free(s->touched);
+    free(s->place);
     free(s->links);
     free(s->arcs);
     free(s->entries);
     free(s->path);
+    free(s->candidates);
     *s = (struct chain_space){ 0 };
 }
 
 /* Forgets the case before. */
-static void clear(struct chain_space *s, int candidates) {
-    for (int i = 0; i < s->n_touched; i++) {
-        int u = s->touched[i];
-
-        s->shared[u] = 0;
-        s->overlap[u] = s->recent[u] = s->similarity[u] = 0;
-        s->first[u] = -1;
-    }
-    s->n_touched = 0;
+static void clear(struct chain_space *s) {
+    for (int i = 0; i < s->n_touched; i++) s->near[s->touched[i]] = (struct neighbour){ .first = -1 };
+    for (int k = 0; k < s->n_candidates; k++) s->place[s->candidates[k]] = -1;
+    s->n_touched = s->n_candidates = 0;
     s->n_links = s->n_arcs = s->n_entries = 0;
-    if ((size_t)candidates > s->cap_path) {
-        s->cap_path = (size_t)candidates;
-        s->path = mem_realloc(s->path, s->cap_path, sizeof *s->path);
+}
+
+static void place_candidates(struct chain_space *s, const struct rec_case *c) {
+    if (c->n > s->cap_candidates) {
+        s->cap_candidates = c->n;
+        s->path = mem_realloc(s->path, (size_t)c->n, sizeof *s->path);
+        s->candidates = mem_realloc(s->candidates, (size_t)c->n, sizeof *s->candidates);
     }
-    memset(s->path, 0, (size_t)candidates * sizeof *s->path);
+    s->n_candidates = c->n;
+    for (int k = 0; k < c->n; k++) {
+        s->candidates[k] = c->candidates[k];
+        s->place[c->candidates[k]] = k;
+        s->path[k] = 0;
+    }
 }
 
 static bool known(const struct rec_case *c, size_t e) {
@@ -114,45 +112,51 @@ static size_t degree(const struct rec_case *c, int u) {
 
 static void add_link(struct chain_space *s, int u, int rank, size_t edge) {
     s->links = mem_grow(s->links, s->n_links, &s->cap_links, sizeof *s->links);
-    s->links[s->n_links] = (struct chain_link){ s->first[u], rank, edge };
-    s->first[u] = (int)s->n_links++;
+    s->links[s->n_links] = (struct chain_link){ s->near[u].first, rank, edge };
+    s->near[u].first = (int)s->n_links++;
 }
 
 /* Counts item i of the history, at this rank, for everybody who had it. */
-static void share_item(struct chain_space *s, const struct rec_case *c, int i, int rank, long window) {
+static void share_item(struct chain_space *s, const struct rec_case *c, int i, int rank, bool link) {
     const struct graph *g = c->split->known;
-    double idf = log(1 + (double)g->users / (double)case_item_count(c, i)), recent = idf * exp(-rank / RECENT);
+    size_t begin = g->item_row[i], end = begin + case_item_count(c, i);     /* in order of time */
+    double idf = log(1 + (double)g->users / (double)(end - begin)), recent = idf * exp(-rank / RECENT);
 
-    for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) {
-        size_t e = g->item_edge[p];
-        int u = g->edge_user[e];
+    for (size_t p = begin; p < end; p++) {
+        int u = g->item_user[p];
+        struct neighbour *n = &s->near[u];
 
-        if (!known(c, e)) break;                /* postings are in order of time */
         if (u == c->at.user) continue;
-        if (!s->shared[u]++) s->touched[s->n_touched++] = u;
-        s->overlap[u] += idf;
-        s->recent[u] += recent;
-        if (rank < window) add_link(s, u, rank, e);
-    }
-}
-
-static void find_neighbours(struct chain_space *s, const struct rec_case *c, long window) {
-    const struct graph *g = c->split->known;
-    size_t begin = g->user_row[c->at.user];
-
-    for (size_t h = c->history; h-- > 0;)
-        share_item(s, c, g->edge_item[begin + h], (int)(c->history - 1 - h), window);
-    for (int k = 0; k < s->n_touched; k++) {
-        int u = s->touched[k];
-        double root = sqrt((double)degree(c, u));
-
-        s->recent[u] /= root;
-        if (s->shared[u] >= NEIGHBOUR) s->similarity[u] = s->overlap[u] / root;
+        if (!n->shared++) s->touched[s->n_touched++] = u;
+        n->overlap += idf;
+        n->recent += recent;
+        if (link) add_link(s, u, rank, g->item_edge[p]);
     }
 }
 
 static double power(double x, double p) {
     return p == 0 ? 1 : p == 1 ? x : p == 2 ? x * x : pow(x, p);
+}
+
+static void find_neighbours(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
+                            long window) {
+    const struct graph *g = c->split->known;
+    size_t begin = g->user_row[c->at.user];
+
+    for (size_t h = c->history; h-- > 0;) {
+        int rank = (int)(c->history - 1 - h);
+
+        share_item(s, c, g->edge_item[begin + h], rank, rank < window);
+    }
+    for (int k = 0; k < s->n_touched; k++) {
+        struct neighbour *n = &s->near[s->touched[k]];
+        double root = sqrt((double)degree(c, s->touched[k]));
+
+        n->recent /= root;
+        if (n->shared < NEIGHBOUR) continue;
+        n->similarity = n->overlap / root;
+        n->mass = power(n->similarity, law->power[LAW_SIMILARITY]);
+    }
 }
 
 static double agreement(const struct graph *g, const struct rec_case *c, const struct chain_link *l) {
@@ -183,16 +187,16 @@ static double looked_up(const double *table, long k, double scale) {
 
 /* The chains over one event (u1,c): one per link of u1. */
 static void add_entries(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
-                        const struct tables *t, int arc, double similarity, double mass) {
+                        const struct tables *t, int arc) {
     const struct graph *g = c->split->known;
     size_t e = s->arcs[arc].edge;
-    int u = g->edge_user[e];
+    const struct neighbour *n = &s->near[g->edge_user[e]];
     double sum = s->n_entries ? s->entries[s->n_entries - 1].upto : 0, path = 0;
 
-    for (int k = s->first[u]; k >= 0; k = s->links[k].next) {
+    for (int k = n->first; k >= 0; k = s->links[k].next) {
         const struct chain_link *l = &s->links[k];
         long gap = labs((long)e - (long)l->edge);
-        double w = mass;
+        double w = n->mass;
 
         if (!gap) continue;                     /* the candidate is i0 itself */
         path += looked_up(t->path_transition, gap, 1 / TRANSITION) *
@@ -203,7 +207,7 @@ static void add_entries(struct chain_space *s, const struct rec_case *c, const s
         s->entries = mem_grow(s->entries, s->n_entries, &s->cap_entries, sizeof *s->entries);
         s->entries[s->n_entries++] = (struct chain_entry){ sum += w, k, arc };
     }
-    s->path[s->arcs[arc].candidate] += path * similarity;
+    s->path[s->arcs[arc].candidate] += path * n->similarity;
 }
 
 static void add_candidate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
@@ -212,15 +216,13 @@ static void add_candidate(struct chain_space *s, const struct rec_case *c, const
     int item = c->candidates[k];
 
     for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) {
-        size_t e = g->item_edge[p];
-        int u = g->edge_user[e];
+        int u = g->item_user[p];
 
-        if (!known(c, e)) break;
-        if (u == c->at.user || s->first[u] < 0 || s->similarity[u] <= 0) continue;
+        if (u == c->at.user || s->near[u].first < 0 || s->near[u].shared < NEIGHBOUR) continue;
+        if (!known(c, g->item_edge[p])) break;              /* postings are in order of time */
         s->arcs = mem_grow(s->arcs, s->n_arcs, &s->cap_arcs, sizeof *s->arcs);
-        s->arcs[s->n_arcs++] = (struct chain_arc){ e, k };
-        add_entries(s, c, law, t, (int)s->n_arcs - 1, s->similarity[u],
-                    power(s->similarity[u], law->power[LAW_SIMILARITY]));
+        s->arcs[s->n_arcs++] = (struct chain_arc){ g->item_edge[p], k };
+        add_entries(s, c, law, t, (int)s->n_arcs - 1);
     }
 }
 
@@ -228,9 +230,10 @@ void chain_enumerate(struct chain_space *s, const struct rec_case *c, const stru
                      long window) {
     struct tables t;
 
-    clear(s, c->n);
+    clear(s);
+    place_candidates(s, c);
     fill_tables(&t, law);
-    find_neighbours(s, c, window);
+    find_neighbours(s, c, law, window);
     for (int k = 0; k < c->n; k++) add_candidate(s, c, law, &t, k);
 }
 

@@ -58,25 +58,31 @@ struct chain_arc {
     int candidate;
 };
 
+/* What another user has in common with u0. */
+struct neighbour {
+    int shared;                 /* items */
+    int first;                  /* his first link, -1: none */
+    double overlap;             /* sum of ln(1 + users / n_i) over the shared items */
+    double recent;              /* the same, each item times exp(-r / 10), divided by sqrt(n_u1) */
+    double similarity;          /* overlap / sqrt(n_u1); 0 unless two items are shared */
+    double mass;                /* similarity to the law's power */
+};
+
 /* Room to work in; one thread's own. After chain_enumerate it describes the case. */
 struct chain_space {
-    int users;
-    int *shared;                /* [users] shared items */
-    double *overlap;            /* [users] sum of ln(1 + users / n_i) over them */
-    double *recent;             /* [users] the same, each item times exp(-r / 10) */
-    double *similarity;         /* [users] overlap / sqrt(n_u1), of those who share two */
-    int *first;                 /* [users] first link, -1: none */
+    struct neighbour *near;     /* [users] */
     int *touched, n_touched;    /* users with a shared item */
+    int *place;                 /* [items] index of the candidate, -1: it is none */
+    int *candidates, n_candidates, cap_candidates;      /* of the last case */
     struct chain_link *links;
     struct chain_arc *arcs;
     struct chain_entry *entries;
     size_t n_links, n_arcs, n_entries, cap_links, cap_arcs, cap_entries;
     double *path;               /* [candidates] transition * similarity * recency, summed over chains */
-    size_t cap_path;
 };
 
-/* Room for graphs of so many users; chain_space_free. */
-void chain_space_init(struct chain_space *s, int users);
+/* Room for cases of this graph; chain_space_free. */
+void chain_space_init(struct chain_space *s, const struct graph *g);
 void chain_space_free(struct chain_space *s);
 
 /* Finds all chains of the case whose i0 is among the last `window` items of the history. */

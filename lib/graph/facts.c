@@ -47,38 +47,31 @@ static bool known(const struct rec_case *c, size_t e) {
     return c->split->known->edge_time[e] < c->at.before;
 }
 
-/* Another user's known event. */
-static bool counts(const struct rec_case *c, size_t e) {
-    return known(c, e) && c->split->known->edge_user[e] != c->at.user;
-}
+/* Whether posting p is another user's known event. */
+static bool counts(const struct rec_case *c, size_t p) {
+    const struct graph *g = c->split->known;
 
-static int find(const struct rec_case *c, int item) {
-    int k = 0;
-
-    while (k < c->n && c->candidates[k] != item) k++;
-    return k;
+    return g->item_user[p] != c->at.user && (c->at.before == INT64_MAX || known(c, g->item_edge[p]));
 }
 
 /* Candidates among the events that follow event e of another user. */
-static void add_followers(double *x, const struct rec_case *c, size_t e, double weight) {
+static void add_followers(double *x, const struct chain_space *s, const struct rec_case *c, size_t e,
+                          double weight) {
     const struct graph *g = c->split->known;
     size_t end = g->user_row[g->edge_user[e] + 1];
 
-    for (size_t f = e + 1; f < end && f <= e + FOLLOW_STEPS && known(c, f); f++) {
-        int k = find(c, g->edge_item[f]);
-
-        if (k < c->n) x[k] += weight;
-    }
+    for (size_t f = e + 1; f < end && f <= e + FOLLOW_STEPS && known(c, f); f++)
+        if (s->place[g->edge_item[f]] >= 0) x[s->place[g->edge_item[f]]] += weight;
 }
 
-static void follow(double *x, const struct rec_case *c) {
+static void follow(double *x, const struct chain_space *s, const struct rec_case *c) {
     const struct graph *g = c->split->known;
 
     for (size_t r = 0; r < FOLLOW_ITEMS && r < c->history; r++) {
         int i = item_at(c, r);
 
         for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++)
-            if (counts(c, g->item_edge[p])) add_followers(x, c, g->item_edge[p], exp(-(double)r / FOLLOW_DECAY));
+            if (counts(c, p)) add_followers(x, s, c, g->item_edge[p], exp(-(double)r / FOLLOW_DECAY));
     }
 }
 
@@ -86,7 +79,7 @@ static double popular(const struct rec_case *c, int item) {
     const struct graph *g = c->split->known;
     double n = 0;
 
-    for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) n += counts(c, g->item_edge[p]);
+    for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) n += counts(c, p);
     return n;
 }
 
@@ -100,26 +93,34 @@ static int descending(const void *a, const void *b) {
 static double threshold(const struct chain_space *s, int k) {
     double *sorted = mem_alloc((size_t)s->n_touched, sizeof *sorted), t = 0;
 
-    for (int i = 0; i < s->n_touched; i++) sorted[i] = s->recent[s->touched[i]];
+    for (int i = 0; i < s->n_touched; i++) sorted[i] = s->near[s->touched[i]].recent;
     qsort(sorted, (size_t)s->n_touched, sizeof *sorted, descending);
     if (s->n_touched >= k) t = sorted[k - 1];
     free(sorted);
     return t;
 }
 
-/* How many users whose number is at least t had each candidate; or the greatest number of them. */
-static void had(double *x, const struct rec_case *c, const double *number, double t, bool greatest) {
+/* How many of the users nearest by recent overlap had each candidate. */
+static void near(double *x, const struct chain_space *s, const struct rec_case *c, int users) {
     const struct graph *g = c->split->known;
+    double t = threshold(s, users);
 
     for (int k = 0; k < c->n; k++) {
         for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
-            size_t e = g->item_edge[p];
-            double y = number[g->edge_user[e]];
+            double y = s->near[g->item_user[p]].recent;
 
-            if (!counts(c, e) || !(y > 0) || y < t) continue;
-            x[k] = greatest ? fmax(x[k], y) : x[k] + 1;
+            x[k] += y > 0 && y >= t && counts(c, p);
         }
     }
+}
+
+/* The greatest similarity of those who had each candidate. */
+static void best(double *x, const struct chain_space *s, const struct rec_case *c) {
+    const struct graph *g = c->split->known;
+
+    for (int k = 0; k < c->n; k++)
+        for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++)
+            if (counts(c, p)) x[k] = fmax(x[k], s->near[g->item_user[p]].similarity);
 }
 
 /* Common users of u0's item i and of each candidate, each as a cosine, added to x. */
@@ -128,21 +129,21 @@ static void add_cosines(double *x, const struct rec_case *c, int i, char *mark) 
     double n = 0;
 
     for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) {
-        if (!counts(c, g->item_edge[p])) continue;
-        mark[g->edge_user[g->item_edge[p]]] = 1;
+        if (!counts(c, p)) continue;
+        mark[g->item_user[p]] = 1;
         n++;
     }
     for (int k = 0; k < c->n; k++) {
         double both = 0, m = 0;
 
         for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
-            if (!counts(c, g->item_edge[p])) continue;
-            both += mark[g->edge_user[g->item_edge[p]]];
+            if (!counts(c, p)) continue;
+            both += mark[g->item_user[p]];
             m++;
         }
         if (both > 0) x[k] += both / sqrt(n * m);
     }
-    for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) mark[g->edge_user[g->item_edge[p]]] = 0;
+    for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) mark[g->item_user[p]] = 0;
 }
 
 static void together(double *x, const struct rec_case *c) {
@@ -163,18 +164,18 @@ static void by_time(double *x, const struct rec_case *c, bool age) {
         for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
             double days = (double)(now - g->edge_time[g->item_edge[p]]) / DAY;
 
-            if (!counts(c, g->item_edge[p])) continue;
+            if (!counts(c, p)) continue;
             if (age) x[k] = fmax(x[k], days);
             else x[k] += days >= 0 && days < 7;
         }
     }
 }
 
-static void count_fact(double *x, int fact, struct chain_space *s, const struct rec_case *c) {
+static void count_fact(double *x, int fact, const struct chain_space *s, const struct rec_case *c) {
     switch (fact) {
     case FOLLOW:
     case LIFT:
-        follow(x, c);
+        follow(x, s, c);
         for (int k = 0; fact == LIFT && k < c->n; k++) x[k] /= popular(c, c->candidates[k]) + LIFT_SHRINK;
         return;
     case PATH:
@@ -182,7 +183,7 @@ static void count_fact(double *x, int fact, struct chain_space *s, const struct 
         return;
     case NEAR20:
     case NEAR50:
-        had(x, c, s->recent, threshold(s, fact == NEAR20 ? 20 : 50), false);
+        near(x, s, c, fact == NEAR20 ? 20 : 50);
         return;
     case TOGETHER:
         together(x, c);
@@ -191,14 +192,14 @@ static void count_fact(double *x, int fact, struct chain_space *s, const struct 
         for (int k = 0; k < c->n; k++) x[k] = popular(c, c->candidates[k]);
         return;
     case BEST:
-        had(x, c, s->similarity, 0, true);
+        best(x, s, c);
         return;
     default:
         by_time(x, c, fact == AGE);
     }
 }
 
-void facts_count(double *values, const int *which, int n, struct chain_space *s, const struct rec_case *c) {
+void facts_count(double *values, const int *which, int n, const struct chain_space *s, const struct rec_case *c) {
     memset(values, 0, (size_t)n * (size_t)c->n * sizeof *values);
     for (int k = 0; k < n; k++) count_fact(values + (size_t)k * (size_t)c->n, which[k], s, c);
 }

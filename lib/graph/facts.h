@@ -30,6 +30,6 @@ extern const char *const fact_names[FACTS];
 int facts_parse(int which[FACTS], const char *text, struct err *err);
 
 /* values[k * c->n + i] = fact which[k] of candidate i. The case was enumerated into s. */
-void facts_count(double *values, const int *which, int n, struct chain_space *s, const struct rec_case *c);
+void facts_count(double *values, const int *which, int n, const struct chain_space *s, const struct rec_case *c);
 
 #endif

@@ -78,6 +78,7 @@ void graph_index(struct graph *g) {
     size_t *item_row = mem_calloc((size_t)g->items + 1, sizeof *item_row);
     size_t *next = mem_calloc((size_t)g->items + 1, sizeof *next);
     size_t *item_edge = mem_alloc(g->edges, sizeof *item_edge);
+    int *item_user = mem_alloc(g->edges, sizeof *item_user);
     struct moment *order = mem_alloc(g->edges, sizeof *order);
 
     for (size_t e = 0; e < g->edges; e++) {
@@ -90,8 +91,10 @@ void graph_index(struct graph *g) {
     qsort(order, g->edges, sizeof *order, by_time);
     memcpy(next, item_row, (size_t)g->items * sizeof *next);
     for (size_t k = 0; k < g->edges; k++) item_edge[next[g->edge_item[order[k].edge]]++] = order[k].edge;
+    for (size_t k = 0; k < g->edges; k++) item_user[k] = g->edge_user[item_edge[k]];
     free(order);
     free(next);
+    g->item_user = item_user;
     g->user_row = user_row;
     g->item_row = item_row;
     g->item_edge = item_edge;
@@ -139,6 +142,7 @@ void graph_free(struct graph *g) {
     free((void *)g->user_row);
     free((void *)g->item_row);
     free((void *)g->item_edge);
+    free((void *)g->item_user);
     free((void *)g->edge_user);
     free((void *)g->edge_item);
     free((void *)g->edge_rating);

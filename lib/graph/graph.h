@@ -23,6 +23,7 @@ struct graph {
     const int64_t *edge_time;   /* [edges] in seconds; the line of input where the data have no times */
     const size_t *item_row;     /* [items+1]: postings of item c are item_edge[item_row[c] ..] */
     const size_t *item_edge;    /* [edges]: event numbers, by (time, event number) within an item */
+    const int *item_user;       /* [edges]: the user of each posting, edge_user[item_edge[k]] */
     const size_t *ordinal;      /* [edges]: place of the event in its user's order in the *whole* graph, from 1 */
     bool has_time;
     uint64_t hash;              /* of the whole graph: names, events, titles; a filtered graph keeps it */

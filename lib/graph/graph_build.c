@@ -43,7 +43,9 @@ static int item_index(struct graph_builder *b, const char *item) {
 
 /* Puts another string in place i: appended, and the place moved. */
 static void rename_at(struct names *names, int i, const char *s) {
-    names->at[i] = names->at[name_add(names, s)];
+    size_t last = name_add(names, s);       /* may move names->at */
+
+    names->at[i] = names->at[last];
     names->n--;
 }
 
