@@ -56,8 +56,8 @@ static void print_default(FILE *f, const struct cli_opt *o, const void *value) {
 }
 
 static void print_help(FILE *f, const struct cli *cli, const void *defaults) {
-    fprintf(f, "usage: %s [options] %s\n%s\n\nexample:\n  %s\n\noptions:\n", cli->name, cli->operands,
-            cli->purpose, cli->example);
+    fprintf(f, "usage: %s [options]%s%s\n%s\n\nexample:\n  %s\n\noptions:\n", cli->name,
+            *cli->operands ? " " : "", cli->operands, cli->purpose, cli->example);
     for (const struct cli_opt *o = cli->opts; o->name; o++) {
         char left[80];
 
@@ -189,6 +189,10 @@ char **cli_parse(const struct cli *cli, void *options, int argc, char **argv) {
         if (answer == ':') cli_usage(cli, "'%s' needs a value", argv[optind - 1]);
         if (answer == '?') cli_usage(cli, "no option '%s'", argv[optind - 1]);
         store(cli, row(cli, answer), options, optarg);
+    }
+    if (!*cli->operands) {
+        if (optind < argc) cli_usage(cli, "no operand is taken, but there is '%s'", argv[optind]);
+        return argv + optind;
     }
     if (optind == argc && (cli->need_operand || isatty(STDIN_FILENO))) {
         fprintf(stderr, "usage: %s [options] %s\n", cli->name, cli->operands);

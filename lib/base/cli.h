@@ -40,7 +40,7 @@ struct cli_opt {
 
 struct cli {
     const char *name;           /* of the program */
-    const char *operands;       /* "[file ...]" */
+    const char *operands;       /* "[file ...]"; "": the program takes none, and reads no stdin for them */
     const char *purpose;        /* one sentence */
     const char *example;        /* one command line */
     const struct cli_opt *opts;
