@@ -44,7 +44,8 @@ const char *baseline_note(const struct baseline *b) {
     return b->family->note ? b->family->note(b->state) : NULL;
 }
 
-int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *rec, struct err *err) {
+int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *rec,
+                   struct err *err) {
     return b->family->learn ? b->family->learn(b->state, c, rec, err) : 0;
 }
 
@@ -90,12 +91,14 @@ size_t family_row_end(const struct graph *g, int u, int64_t before) {
     return end;
 }
 
-int family_numbers(const json_t *obj, const char *field, int n, double *out, size_t stride, struct err *err) {
+int family_numbers(const json_t *obj, const char *field, int n, double *out, size_t stride,
+                   struct err *err) {
     json_t *list;
 
     if (jsonl_array(obj, field, &list, err)) return -1;
     if (json_array_size(list) != (size_t)n)
-        return err_set(err, "\"%s\" has %zu entries for %d candidates", field, json_array_size(list), n);
+        return err_set(err, "\"%s\" has %zu entries for %d candidates", field,
+                       json_array_size(list), n);
     for (int k = 0; k < n; k++) {
         const json_t *v = json_array_get(list, (size_t)k);
 

@@ -46,7 +46,8 @@ void baseline_free(struct baseline *b);
 
 /* Adds a case to learn from, before the first baseline_score: needed by BASELINE_LOGISTIC alone, the
  * others let it pass. Returns 0 or -1. */
-int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *rec, struct err *err);
+int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *rec,
+                   struct err *err);
 
 /* Fills scores[c->n]; greater is better. rec is the record of the case, with the evidence that
  * chainvote and logistic read. Cases may borrow from one case_reader, which must stay open.

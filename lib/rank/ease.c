@@ -87,7 +87,8 @@ static void find_places(struct ease *s) {
     s->place = mem_alloc((size_t)g->items, sizeof *s->place);
     s->item = mem_alloc((size_t)g->items, sizeof *s->item);
     for (int c = 0; c < g->items; c++) {
-        bool any = g->item_row[c] < g->item_row[c + 1] && g->edge_time[g->item_edge[g->item_row[c]]] < s->before;
+        bool any = g->item_row[c] < g->item_row[c + 1] &&
+                   g->edge_time[g->item_edge[g->item_row[c]]] < s->before;
 
         s->place[c] = any ? s->n : -1;
         if (any) s->item[s->n++] = c;
@@ -100,7 +101,9 @@ static int invert(struct ease *s, struct err *err) {
 
     dpotrf_("L", &s->n, s->p, &s->n, &info, 1);
     if (!info) dpotri_("L", &s->n, s->p, &s->n, &info, 1);
-    if (info) return err_set(err, "the matrix of %d items cannot be inverted: --lambda is too small", s->n);
+    if (info)
+        return err_set(err, "the matrix of %d items cannot be inverted: --lambda is too small",
+                       s->n);
     for (size_t i = 0; i < n; i++)      /* LAPACK's lower triangle is our upper one */
         for (size_t j = i + 1; j < n; j++) s->p[j * n + i] = s->p[i * n + j];
     return 0;
@@ -126,7 +129,8 @@ static int fit(struct ease *s, const struct rec_case *c, struct err *err) {
 /* Fills u for the target edge `target`. */
 static struct update *take_out(const struct ease *s, const struct rec_case *c, size_t target) {
     const struct graph *g = s->known;
-    size_t n = (size_t)s->n, begin = g->user_row[c->at.user], end = family_row_end(g, c->at.user, s->before);
+    size_t n = (size_t)s->n, begin = g->user_row[c->at.user],
+           end = family_row_end(g, c->at.user, s->before);
     const double *pt = s->p + (size_t)s->place[g->edge_item[target]] * n;
     struct update *u = mem_calloc(1, sizeof *u);
     double xx = 0, xxt = 0, xtxt = 0, det;
@@ -166,18 +170,19 @@ static double entry(const struct ease *s, const struct update *u, size_t i, size
            u->pxt[i] * (u->m01 * u->px[j] + u->m11 * u->pxt[j]);
 }
 
-static double score_item(const struct ease *s, const struct update *u, const struct rec_case *c, int item,
-                         const struct owned *own) {
+static double score_item(const struct ease *s, const struct update *u, const struct rec_case *c,
+                         int item, const struct owned *own) {
+    size_t row = (size_t)s->place[item];
     double sum = 0;
 
     if (s->place[item] < 0) return 0;
     for (size_t r = 0; r < c->history; r++)
-        if (own[r].item != item)
-            sum -= own[r].weight * entry(s, u, (size_t)s->place[item], (size_t)s->place[own[r].item]);
-    return sum / entry(s, u, (size_t)s->place[item], (size_t)s->place[item]);
+        if (own[r].item != item) sum -= own[r].weight * entry(s, u, row, (size_t)s->place[own[r].item]);
+    return sum / entry(s, u, row, row);
 }
 
-static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores, struct err *err) {
+static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err) {
     struct ease *s = state;
     size_t target = family_target_edge(c);
     struct update *u;
@@ -193,4 +198,6 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
     return 0;
 }
 
-const struct family family_ease = { .name = "ease", .personal = true, .make = make, .score = score, .drop = drop };
+const struct family family_ease = {
+    .name = "ease", .personal = true, .make = make, .score = score, .drop = drop
+};

@@ -9,7 +9,8 @@ struct family {
     bool personal;              /* reads the user's items: pop_power holds for it */
     void *(*make)(const struct baseline_options *o, struct pool *pool);
     int (*learn)(void *state, const struct rec_case *c, const json_t *rec, struct err *err);
-    int (*score)(void *state, const struct rec_case *c, const json_t *rec, double *scores, struct err *err);
+    int (*score)(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err);
     const char *(*note)(const void *state);
     void (*drop)(void *state);
 };                              /* learn and note may be NULL */
@@ -33,6 +34,7 @@ size_t family_target_edge(const struct rec_case *c);
 size_t family_row_end(const struct graph *g, int u, int64_t before);
 
 /* Reads the numbers of an array field, one per candidate, into out[0], out[stride], ... Returns 0 or -1. */
-int family_numbers(const json_t *obj, const char *field, int n, double *out, size_t stride, struct err *err);
+int family_numbers(const json_t *obj, const char *field, int n, double *out, size_t stride,
+                   struct err *err);
 
 #endif

@@ -64,8 +64,8 @@ static int score_markov(void *state, const struct rec_case *c, const json_t *rec
 }
 
 /* sizes[r]: known events on the user's item r. */
-static double cosines(const struct votes *v, const struct rec_case *c, int item, const struct owned *own,
-                      const double *sizes) {
+static double cosines(const struct votes *v, const struct rec_case *c, int item,
+                      const struct owned *own, const double *sizes) {
     double size = (double)case_item_count(c, item), sum = 0;
 
     for (size_t r = 0; r < c->history; r++) {

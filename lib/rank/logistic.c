@@ -18,12 +18,12 @@
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
             const int *ldb, int *info, size_t length);
 
-enum { COUNT, SHARE, WEIGHT, FACTS };       /* features; those from FACTS on are the record's facts */
+enum { COUNT, SHARE, WEIGHT, FACTS };       /* features; from FACTS on the facts */
 enum { MAX_STEPS = 100 };
 
 static const char *const names[FACTS] = { "count", "share", "weight" };
 
-static const double floor_count = 0.1;      /* of the share: what a candidate without chains counts for */
+static const double floor_count = 0.1;      /* what a candidate without chains has of the share */
 
 struct logistic {
     const struct baseline_options *o;
@@ -90,23 +90,27 @@ static int read_weights(const json_t *rec, int n, double *x, size_t d, struct er
 
     if (jsonl_array(rec, "chains", &chains, err)) return -1;
     if (json_array_size(chains) != (size_t)n)
-        return err_set(err, "\"chains\" has %zu entries for %d candidates", json_array_size(chains), n);
+        return err_set(err, "\"chains\" has %zu entries for %d candidates", json_array_size(chains),
+                       n);
     for (int k = 0; k < n; k++) {
         const json_t *mine = json_array_get(chains, (size_t)k);
 
         if (!json_is_array(mine)) return err_set(err, "\"chains\" holds what is not an array");
-        if (best_weight(mine, &x[(size_t)k * d], err)) return err_prefix(err, "chains of candidate %d", k);
+        if (best_weight(mine, &x[(size_t)k * d], err))
+            return err_prefix(err, "chains of candidate %d", k);
     }
     return 0;
 }
 
-static int read_facts(const struct logistic *l, const json_t *rec, int n, double *x, struct err *err) {
+static int read_facts(const struct logistic *l, const json_t *rec, int n, double *x,
+                      struct err *err) {
     json_t *facts;
 
     if (l->d == FACTS) return 0;
     if (jsonl_object(rec, "facts", &facts, err)) return -1;
     for (size_t f = FACTS; f < l->d; f++) {
-        if (family_numbers(facts, l->fact[f - FACTS], n, x + f, l->d, err)) return err_prefix(err, "\"facts\"");
+        if (family_numbers(facts, l->fact[f - FACTS], n, x + f, l->d, err))
+            return err_prefix(err, "\"facts\"");
         for (int k = 0; k < n; k++) {
             double v = x[(size_t)k * l->d + f];
 
@@ -129,13 +133,14 @@ static void standardise(double *x, int n, size_t d) {
 }
 
 /* Fills x[n, d]. */
-static int read_features(const struct logistic *l, const json_t *rec, int n, double *x, struct err *err) {
+static int read_features(const struct logistic *l, const json_t *rec, int n, double *x,
+                         struct err *err) {
     if (family_numbers(rec, "counts", n, x + COUNT, l->d, err)) return -1;
     for (int k = 0; k < n; k++) {
         double *row = x + (size_t)k * l->d;
 
         if (row[COUNT] < 0) return err_set(err, "\"counts\" holds a number below 0");
-        row[SHARE] = log(row[COUNT] + floor_count);     /* the total of the case goes in standardise */
+        row[SHARE] = log(row[COUNT] + floor_count);     /* standardise takes out the total */
         row[COUNT] = log1p(row[COUNT]);
     }
     if (read_weights(rec, n, x + WEIGHT, l->d, err) || read_facts(l, rec, n, x, err)) return -1;
@@ -178,8 +183,8 @@ struct slope {
 };
 
 /* Adds one case's part; p[n] are its utilities, and become its probabilities. */
-static void add_case(const struct logistic *l, const double *x, double *p, size_t n, size_t chosen, double total,
-                     struct slope *s) {
+static void add_case(const struct logistic *l, const double *x, double *p, size_t n, size_t chosen,
+                     double total, struct slope *s) {
     size_t d = l->d;
 
     memset(s->mean, 0, d * sizeof *s->mean);
@@ -187,7 +192,8 @@ static void add_case(const struct logistic *l, const double *x, double *p, size_
         p[k] = exp(p[k] - total);
         for (size_t f = 0; f < d; f++) s->mean[f] += p[k] * x[k * d + f];
     }
-    for (size_t f = 0; f < d; f++) s->gradient[f] += (x[chosen * d + f] - s->mean[f]) / (double)l->cases;
+    for (size_t f = 0; f < d; f++)
+        s->gradient[f] += (x[chosen * d + f] - s->mean[f]) / (double)l->cases;
     for (size_t k = 0; k < n; k++)
         for (size_t f = 0; f < d; f++) {
             double w = p[k] * (x[k * d + f] - s->mean[f]) / (double)l->cases;
@@ -243,7 +249,8 @@ static double newton_step(struct logistic *l, double *p, struct slope *s, double
 static void write_note(struct logistic *l) {
     buf_printf(&l->note, "logistic of %zu cases:", l->cases);
     for (size_t f = 0; f < l->d; f++)
-        buf_printf(&l->note, "%s %s %.3f", f ? "," : "", f < FACTS ? names[f] : l->fact[f - FACTS], l->beta[f]);
+        buf_printf(&l->note, "%s %s %.3f", f ? "," : "", f < FACTS ? names[f] : l->fact[f - FACTS],
+                   l->beta[f]);
 }
 
 static void fit(struct logistic *l) {
@@ -261,7 +268,8 @@ static void fit(struct logistic *l) {
     free(try);
 }
 
-static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores, struct err *err) {
+static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err) {
     struct logistic *l = state;
     double *x;
     int r;

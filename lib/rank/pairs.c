@@ -24,8 +24,8 @@ void pairs_free(struct pairs *p) {
 
 /* Event e is of item c: adds `sign` for every i that it makes a pair with in [begin, end), the user's
  * known events but the event `skip`. */
-static void add_event(int *counts, const struct graph *g, size_t begin, size_t end, size_t e, size_t skip,
-                      long steps, int sign) {
+static void add_event(int *counts, const struct graph *g, size_t begin, size_t end, size_t e,
+                      size_t skip, long steps, int sign) {
     if (!steps) {
         for (size_t k = begin; k < end; k++)
             if (k != e && k != skip) counts[g->edge_item[k]] += sign;
@@ -62,7 +62,8 @@ static void count_column(void *ctx, int task, int worker) {
         int u = g->edge_user[e];
 
         if (g->edge_time[e] >= p->before) break;
-        add_event(counts, g, g->user_row[u], family_row_end(g, u, p->before), e, SIZE_MAX, p->steps, 1);
+        add_event(counts, g, g->user_row[u], family_row_end(g, u, p->before), e, SIZE_MAX, p->steps,
+                  1);
     }
     compress(&p->column[item], counts, p->items);
 }
@@ -97,8 +98,8 @@ void pairs_prepare(struct pairs *p, const struct rec_case *c) {
 }
 
 /* What the case's user adds to the column of `item`, without his target edge in place of with it. */
-static void correct_own(const struct pairs *p, const struct rec_case *c, int item, size_t target, int sign,
-                        int *counts) {
+static void correct_own(const struct pairs *p, const struct rec_case *c, int item, size_t target,
+                        int sign, int *counts) {
     const struct graph *g = p->known;
     size_t begin = g->user_row[c->at.user], end = family_row_end(g, c->at.user, p->before);
 

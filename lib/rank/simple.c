@@ -48,14 +48,17 @@ static int64_t known_end(struct simple *s, const struct rec_case *c) {
 /* Events on the item in [from, end), the case's own edge left out. Postings are in order of time. */
 static size_t recent_count(const struct rec_case *c, int item, double from) {
     const struct graph *g = c->split->known;
-    size_t own = family_target_edge(c), first = g->item_row[item], end = first + case_item_count(c, item), n = 0;
+    size_t own = family_target_edge(c), first = g->item_row[item],
+           end = first + case_item_count(c, item), n = 0;
 
     if (own != SIZE_MAX && item == c->at.item) end++;
-    while (end > first && (double)g->edge_time[g->item_edge[end - 1]] >= from) n += g->item_edge[--end] != own;
+    while (end > first && (double)g->edge_time[g->item_edge[end - 1]] >= from)
+        n += g->item_edge[--end] != own;
     return n;
 }
 
-static int score_pop(void *state, const struct rec_case *c, const json_t *rec, double *scores, struct err *err) {
+static int score_pop(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                     struct err *err) {
     struct simple *s = state;
     double from = 0;
 
@@ -66,8 +69,9 @@ static int score_pop(void *state, const struct rec_case *c, const json_t *rec, d
     }
     for (int k = 0; k < c->n; k++) {
         int item = c->candidates[k];
+        size_t n = s->o->days > 0 ? recent_count(c, item, from) : case_item_count(c, item);
 
-        scores[k] = (double)(s->o->days > 0 ? recent_count(c, item, from) : case_item_count(c, item));
+        scores[k] = (double)n;
     }
     return 0;
 }
@@ -78,7 +82,9 @@ static int score_chainvote(void *state, const struct rec_case *c, const json_t *
     return family_numbers(rec, "counts", c->n, scores, 1, err);
 }
 
-const struct family family_random = { .name = "random", .make = make, .score = score_random, .drop = free };
+const struct family family_random = {
+    .name = "random", .make = make, .score = score_random, .drop = free
+};
 const struct family family_pop = { .name = "pop", .make = make, .score = score_pop, .drop = free };
 const struct family family_chainvote = {
     .name = "chainvote", .make = make, .score = score_chainvote, .drop = free
