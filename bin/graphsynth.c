@@ -54,7 +54,8 @@ static const struct cli_opt opts[] = {
 static const struct cli cli = {
     .name = "graphsynth", .operands = "", .opts = opts,
     .purpose = "Write the graph of a synthetic world whose best possible hit rate is known.",
-    .example = "graphsynth --seed 7 > world.jsonl"
+    .example =
+        "graphsynth --seed 7 > world.jsonl && candidates --split test world.jsonl > test.jsonl"
 };
 
 static void write_item(const struct world *w, int i) {

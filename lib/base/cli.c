@@ -219,16 +219,23 @@ void cli_note(const struct cli *cli, const char *fmt, ...) {
     putc('\n', stderr);
 }
 
+/* errno of an earlier failure may be overwritten by now: what is still in the buffer fails again, and
+ * says why. */
 int cli_finish(const struct cli *cli) {
-    bool failed = ferror(stdout) || fflush(stdout);
-    int cause = errno;
+    bool failed = ferror(stdout);
+    int cause = 0;
 
-    if (fclose(stdout) && !failed) {
+    errno = 0;
+    if (fflush(stdout)) {
         failed = true;
         cause = errno;
     }
+    if (fclose(stdout)) {
+        failed = true;
+        if (!cause) cause = errno;
+    }
     if (!failed) return EXIT_OK;
-    fprintf(stderr, "%s: stdout: %s\n", cli->name, strerror(cause));
+    fprintf(stderr, "%s: stdout: %s\n", cli->name, cause ? strerror(cause) : "a write failed");
     return EXIT_DATA;
 }
 
