@@ -194,7 +194,7 @@ char **cli_parse(const struct cli *cli, void *options, int argc, char **argv) {
         if (optind < argc) cli_usage(cli, "no operand is taken, but there is '%s'", argv[optind]);
         return argv + optind;
     }
-    if (optind == argc && (cli->need_operand || isatty(STDIN_FILENO))) {
+    if (optind == argc && (cli->need_operand || (!cli->any_stdin && isatty(STDIN_FILENO)))) {
         fprintf(stderr, "usage: %s [options] %s\n", cli->name, cli->operands);
         cli_usage(cli, "%s", cli->need_operand ? "an operand is missing" : "stdin is a terminal");
     }

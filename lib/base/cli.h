@@ -45,6 +45,7 @@ struct cli {
     const char *example;        /* one command line */
     const struct cli_opt *opts;
     bool need_operand;          /* refuse to run without operands, rather than read stdin */
+    bool any_stdin;             /* whether stdin may be a terminal is the program's own matter */
 };
 
 /* Parses argv into *options. Returns the operands, a NULL-terminated list inside argv (empty: stdin).

@@ -37,6 +37,10 @@ void decoder_free(struct decoder *d) {
     free(d);
 }
 
+int decoder_hits(const struct decoder *d) {
+    return d->head.hits;
+}
+
 size_t decoder_bytes(const struct decoder *d) {
     return d->cap * sizeof *d->block + d->ints_cap * sizeof *d->ints;
 }

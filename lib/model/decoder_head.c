@@ -38,10 +38,17 @@ static int chunk_logits(struct decoder *d, int chunk, int *begin) {
     return n;
 }
 
+static bool most_probable(const real *z, int V, int token) {
+    real best = z[0];
+
+    for (int v = 1; v < V; v++) best = z[v] > best ? z[v] : best;
+    return z[token] == best;
+}
+
 static void softmax_rows(void *ctx, int begin, int end, int part) {
     const struct job *j = ctx;
     const struct head *h = &j->d->head;
-    int V = j->d->m->cfg.vocab;
+    int V = j->d->m->cfg.vocab, hits = 0;
 
     (void)part;
     for (int r = begin; r < end; r++) {
@@ -52,13 +59,16 @@ static void softmax_rows(void *ctx, int begin, int end, int part) {
         for (int t = h->first[row]; t < h->first[row + 1]; t++) {
             j->logprob[t] = z[j->in->targets[t].token] - h->lse[row];
             if (j->entropy) j->entropy[t] = h->H[row];
+            hits += most_probable(z, V, j->in->targets[t].token);
         }
     }
+    __atomic_add_fetch(&j->d->head.hits, hits, __ATOMIC_RELAXED);
 }
 
 void head_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
     struct job j = { .d = d, .in = in, .k = kernels_get(), .logprob = logprob, .entropy = entropy };
 
+    d->head.hits = 0;
     for (int c = 0; c < head_chunks(d); c++) {
         int n = chunk_logits(d, c, &j.begin);
 

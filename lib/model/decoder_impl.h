@@ -22,6 +22,7 @@ struct head {
     real *picked, *rstd, *norm, *dpicked, *logits;
     real *lse, *H;              /* [n_rows] */
     const real *dlogprob, *dentropy;
+    int hits;                   /* targets that were the most probable token */
 };
 
 /* Scratch of backward. */

@@ -1,0 +1,145 @@
+/* batch — pack, forward, backward, add up. */
+#include "train/batch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "train/adamw.h"
+
+enum { LEVELS = 4 };            /* blocks that live at a time in a tree of eight leaves */
+
+struct batch {
+    const struct model *m;
+    struct pool *pool;
+    const struct data *d;
+    struct decoder *decoder;
+    int leaves, rows;
+    real *grad[LEVELS];
+    int n_grads;
+    int *tokens;                /* one packed input */
+    struct seq *seqs;
+    struct target *targets;
+    struct packed in;
+    size_t cap_tokens, cap_seqs, cap_targets;
+    real *logprob, *entropy, *dlogprob;
+};
+
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows) {
+    struct batch *b = mem_calloc(1, sizeof *b);
+
+    *b = (struct batch){ .m = m, .pool = pool, .d = d, .leaves = leaves, .rows = rows };
+    b->decoder = decoder_new(m, pool);
+    return b;
+}
+
+void batch_free(struct batch *b) {
+    if (!b) return;
+    decoder_free(b->decoder);
+    for (int i = 0; i < b->n_grads; i++) free(b->grad[i]);
+    free(b->tokens);
+    free(b->seqs);
+    free(b->targets);
+    free(b->logprob);
+    free(b->entropy);
+    free(b->dlogprob);
+    free(b);
+}
+
+size_t batch_bytes(const struct batch *b) {
+    return (size_t)b->n_grads * b->m->n_block * sizeof(real) + decoder_bytes(b->decoder);
+}
+
+static size_t length(const struct data *d, size_t i) {
+    return (size_t)(d->at[i + 1] - d->at[i]);
+}
+
+static void add_example(struct batch *b, size_t i) {
+    const int32_t *id = b->d->id + b->d->at[i];
+    int n = (int)length(b->d, i), begin = b->in.n_tokens;
+
+    b->seqs = mem_grow(b->seqs, (size_t)b->in.n_seqs, &b->cap_seqs, sizeof *b->seqs);
+    b->seqs[b->in.n_seqs++] = (struct seq){ begin, n, -1 };
+    for (int t = 0; t < n; t++) {
+        b->tokens = mem_grow(b->tokens, (size_t)b->in.n_tokens, &b->cap_tokens, sizeof *b->tokens);
+        b->tokens[b->in.n_tokens++] = id[t];
+        if (t < (int)b->d->start[i]) continue;
+        b->targets = mem_grow(b->targets, (size_t)b->in.n_targets, &b->cap_targets, sizeof *b->targets);
+        b->targets[b->in.n_targets++] = (struct target){ begin + t - 1, id[t] };
+    }
+    b->in.tokens = b->tokens;
+    b->in.seqs = b->seqs;
+    b->in.targets = b->targets;
+}
+
+/* Packs examples from the front until `rows` tokens are reached. Returns how many. */
+static int pack(struct batch *b, const size_t *examples, int n) {
+    int k = 0;
+
+    b->in = (struct packed){ 0 };
+    while (k < n && (!k || (size_t)b->in.n_tokens + length(b->d, examples[k]) <= (size_t)b->rows))
+        add_example(b, examples[k++]);
+    b->logprob = mem_realloc(b->logprob, (size_t)b->in.n_targets, sizeof *b->logprob);
+    b->entropy = mem_realloc(b->entropy, (size_t)b->in.n_targets, sizeof *b->entropy);
+    b->dlogprob = mem_realloc(b->dlogprob, (size_t)b->in.n_targets, sizeof *b->dlogprob);
+    return k;
+}
+
+static void add_stats(const struct batch *b, struct batch_stats *s) {
+    s->tokens += b->in.n_tokens;
+    s->hits += decoder_hits(b->decoder);
+    for (int t = 0; t < b->in.n_targets; t++) {
+        s->loss -= (double)b->logprob[t];
+        s->entropy += (double)b->entropy[t];
+    }
+}
+
+static double count_targets(const struct data *d, const size_t *examples, int n) {
+    double targets = 0;
+
+    for (int k = 0; k < n; k++) targets += (double)(length(d, examples[k]) - d->start[examples[k]]);
+    return targets;
+}
+
+/* Adds the gradient of a shard's part of the loss; NULL: the loss alone. */
+static void run_shard(struct batch *b, const size_t *examples, int n, real *grad, struct batch_stats *s) {
+    for (int k = 0; k < n;) {
+        k += pack(b, examples + k, n - k);
+        decoder_forward(b->decoder, &b->in, b->logprob, b->entropy);
+        add_stats(b, s);
+        if (!grad) continue;
+        for (int t = 0; t < b->in.n_targets; t++) b->dlogprob[t] = (real)(-1 / s->targets);
+        decoder_backward(b->decoder, &b->in, grad, b->dlogprob, NULL);
+    }
+}
+
+/* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. */
+static void run_tree(struct batch *b, const size_t *examples, int n, int first, int leaves, int level,
+                     struct batch_stats *s) {
+    size_t block = b->m->n_block;
+    int from, to;
+
+    if (level == b->n_grads) b->grad[b->n_grads++] = model_block(b->m);
+    if (leaves > 1) {
+        run_tree(b, examples, n, first, leaves / 2, level, s);
+        run_tree(b, examples, n, first + leaves / 2, leaves / 2, level + 1, s);
+        grad_add(b->grad[level], b->grad[level + 1], block, b->pool);
+        return;
+    }
+    from = (int)((long)n * first / b->leaves);
+    to = (int)((long)n * (first + 1) / b->leaves);
+    grad_zero(b->grad[level], block, b->pool);
+    run_shard(b, examples + from, to - from, b->grad[level], s);
+}
+
+const real *batch_gradient(struct batch *b, const size_t *examples, int n, struct batch_stats *stats) {
+    *stats = (struct batch_stats){ .targets = count_targets(b->d, examples, n) };
+    run_tree(b, examples, n, 0, b->leaves, 0, stats);
+    return b->grad[0];
+}
+
+void batch_loss(struct batch *b, const size_t *examples, int n, struct batch_stats *stats) {
+    *stats = (struct batch_stats){ .targets = count_targets(b->d, examples, n) };
+    run_shard(b, examples, n, NULL, stats);
+}

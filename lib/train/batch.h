@@ -1,0 +1,39 @@
+/* batch — the gradient of one optimizer step over examples: packed without padding, the loss on
+ * completions only, summed by a fixed tree.
+ *
+ * The examples of a step are dealt to LEAVES micro-shards in order; each shard's gradient is computed by
+ * itself, and shards are added pairwise, ((0+1)+(2+3)) + ((4+5)+(6+7)): the same bits, whoever computes
+ * them. */
+#ifndef TRAIN_BATCH_H
+#define TRAIN_BATCH_H
+
+#include "base/pool.h"
+#include "model/decoder.h"
+#include "train/data.h"
+
+/* Sums over the completion tokens of a step. */
+struct batch_stats {
+    double loss;                /* summed -log p */
+    double entropy;             /* summed */
+    double hits;                /* tokens that were the most probable one */
+    double targets, tokens;     /* completion tokens; all tokens */
+};
+
+struct batch;
+
+/* Room for steps over the data; `leaves` is 1, 2, 4 or 8, and rows the tokens of one forward. Pointers are
+ * borrowed. */
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows);
+void batch_free(struct batch *b);
+
+/* The gradient of the mean cross-entropy over all completion tokens of `n` examples: a block of the model,
+ * borrowed until the next call. */
+const real *batch_gradient(struct batch *b, const size_t *examples, int n, struct batch_stats *stats);
+
+/* The loss alone. */
+void batch_loss(struct batch *b, const size_t *examples, int n, struct batch_stats *stats);
+
+/* Bytes of blocks and activations at present. */
+size_t batch_bytes(const struct batch *b);
+
+#endif

@@ -1,0 +1,32 @@
+/* checkpoint — everything that a run needs to go on: a model directory, the moments of AdamW, and a
+ * state of its own, in one step folder. */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "model/params.h"
+#include "train/adamw.h"
+#include "train/rundir.h"
+
+/* Writes step `step` of the run: config.json, model.safetensors, the tokenizer's files copied from the
+ * model directory `base`, exp_avg.safetensors, exp_avg_sq.safetensors, state.json. Returns 0 or -1. */
+int checkpoint_save(const struct rundir *r, long step, const struct model *m, const struct adamw *a,
+                    const char *base, const json_t *state, struct err *err);
+
+/* Reads the moments and the state (a new reference) of the run's last step into `a`, whose blocks are
+ * there. Returns 0 or -1. */
+int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw *a, json_t **state,
+                    struct err *err);
+
+/* Copies a file, complete or not at all; one that is absent is no error. Returns 0 or -1. */
+int checkpoint_copy_file(const char *from, const char *to, struct err *err);
+
+/* Copies the tokenizer's files that `from` has into the folder `to`. Returns 0 or -1. */
+int checkpoint_copy_tokenizer(const char *from, const char *to, struct err *err);
+
+/* Compares the options of two runs. Returns 0, or -1 with a sentence that names the first to differ. */
+int checkpoint_same_options(const json_t *then, const json_t *now, struct err *err);
+
+#endif
