@@ -16,6 +16,7 @@
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/schedule.h"
+#include "train/tree.h"
 
 struct options {
     const char *model, *out, *valid;
@@ -132,7 +133,7 @@ static double memory_available(void) {
 
 /* OpenBLAS waits for ever when it cannot have memory: ask before the first product. */
 static int check_memory(const struct training *t, struct err *err) {
-    double blocks = 3 + (t->o->leaves == 1 ? 1 : t->o->leaves == 2 ? 2 : t->o->leaves == 4 ? 3 : 4);
+    int blocks = 3 + tree_blocks((int)t->o->leaves);
     double need = blocks * (double)t->model->n_block * sizeof(real), have = memory_available();
 
     if (!have || need <= have) return 0;
@@ -152,7 +153,7 @@ static int load_state(struct training *t, struct err *err) {
     t->best = NAN;
     if (last < 0) return 0;
     if (checkpoint_load(&t->run, t->model, &t->adamw, &state, err)) return -1;
-    t->step = t->adamw.step;
+    t->step = (long)json_integer_value(json_object_get(state, "global_step"));
     t->tokens = json_number_value(json_object_get(state, "num_tokens"));
     if (json_is_number(json_object_get(state, "best"))) t->best = json_number_value(json_object_get(state, "best"));
     last = checkpoint_same_options(json_object_get(state, "options"), t->options, err);

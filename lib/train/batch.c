@@ -6,18 +6,15 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "train/adamw.h"
-
-enum { LEVELS = 4 };            /* blocks that live at a time in a tree of eight leaves */
+#include "train/tree.h"
 
 struct batch {
     const struct model *m;
     struct pool *pool;
     const struct data *d;
     struct decoder *decoder;
-    int leaves, rows;
-    real *grad[LEVELS];
-    int n_grads;
+    int rows;
+    struct tree tree;
     int *tokens;                /* one packed input */
     struct seq *seqs;
     struct target *targets;
@@ -29,7 +26,8 @@ struct batch {
 struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows) {
     struct batch *b = mem_calloc(1, sizeof *b);
 
-    *b = (struct batch){ .m = m, .pool = pool, .d = d, .leaves = leaves, .rows = rows };
+    *b = (struct batch){ .m = m, .pool = pool, .d = d, .rows = rows,
+                         .tree = { .m = m, .pool = pool, .leaves = leaves } };
     b->decoder = decoder_new(m, pool);
     return b;
 }
@@ -37,7 +35,7 @@ struct batch *batch_new(const struct model *m, struct pool *pool, const struct d
 void batch_free(struct batch *b) {
     if (!b) return;
     decoder_free(b->decoder);
-    for (int i = 0; i < b->n_grads; i++) free(b->grad[i]);
+    tree_free(&b->tree);
     free(b->tokens);
     free(b->seqs);
     free(b->targets);
@@ -48,7 +46,7 @@ void batch_free(struct batch *b) {
 }
 
 size_t batch_bytes(const struct batch *b) {
-    return (size_t)b->n_grads * b->m->n_block * sizeof(real) + decoder_bytes(b->decoder);
+    return (size_t)b->tree.n_grads * b->m->n_block * sizeof(real) + decoder_bytes(b->decoder);
 }
 
 static size_t length(const struct data *d, size_t i) {
@@ -114,29 +112,24 @@ static void run_shard(struct batch *b, const size_t *examples, int n, real *grad
     }
 }
 
-/* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. */
-static void run_tree(struct batch *b, const size_t *examples, int n, int first, int leaves, int level,
-                     struct batch_stats *s) {
-    size_t block = b->m->n_block;
-    int from, to;
+/* A leaf of the tree. */
+struct shard {
+    struct batch *b;
+    const size_t *examples;
+    struct batch_stats *stats;
+};
 
-    if (level == b->n_grads) b->grad[b->n_grads++] = model_block(b->m);
-    if (leaves > 1) {
-        run_tree(b, examples, n, first, leaves / 2, level, s);
-        run_tree(b, examples, n, first + leaves / 2, leaves / 2, level + 1, s);
-        grad_add(b->grad[level], b->grad[level + 1], block, b->pool);
-        return;
-    }
-    from = (int)((long)n * first / b->leaves);
-    to = (int)((long)n * (first + 1) / b->leaves);
-    grad_zero(b->grad[level], block, b->pool);
-    run_shard(b, examples + from, to - from, b->grad[level], s);
+static void run_leaf(void *ctx, int from, int to, real *grad) {
+    const struct shard *s = ctx;
+
+    run_shard(s->b, s->examples + from, to - from, grad, s->stats);
 }
 
 const real *batch_gradient(struct batch *b, const size_t *examples, int n, struct batch_stats *stats) {
+    struct shard s = { b, examples, stats };
+
     *stats = (struct batch_stats){ .targets = count_targets(b->d, examples, n) };
-    run_tree(b, examples, n, 0, b->leaves, 0, stats);
-    return b->grad[0];
+    return tree_run(&b->tree, n, run_leaf, &s);
 }
 
 void batch_loss(struct batch *b, const size_t *examples, int n, struct batch_stats *stats) {

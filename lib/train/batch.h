@@ -1,9 +1,5 @@
 /* batch — the gradient of one optimizer step over examples: packed without padding, the loss on
- * completions only, summed by a fixed tree.
- *
- * The examples of a step are dealt to LEAVES micro-shards in order; each shard's gradient is computed by
- * itself, and shards are added pairwise, ((0+1)+(2+3)) + ((4+5)+(6+7)): the same bits, whoever computes
- * them. */
+ * completions only, summed by a fixed tree (train/tree.h). */
 #ifndef TRAIN_BATCH_H
 #define TRAIN_BATCH_H
 
@@ -21,7 +17,7 @@ struct batch_stats {
 
 struct batch;
 
-/* Room for steps over the data; `leaves` is 1, 2, 4 or 8, and rows the tokens of one forward. Pointers are
+/* Room for steps over the data; `leaves` is that of the tree, and rows the tokens of one forward. Pointers are
  * borrowed. */
 struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows);
 void batch_free(struct batch *b);

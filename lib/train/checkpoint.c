@@ -76,11 +76,12 @@ static int save_block(const char *dir, const char *name, const struct model *m, 
 }
 
 int checkpoint_save(const struct rundir *r, long step, const struct model *m, const struct adamw *a,
-                    const char *base, const json_t *state, struct err *err) {
+                    const char *base, json_t *state, struct err *err) {
     char *dir = rundir_begin(r, step, err);
     int bad;
 
     if (!dir) return -1;
+    json_object_set_new(state, "optimizer_step", json_integer(a->step));
     bad = model_save(m, dir, err) || checkpoint_copy_tokenizer(base, dir, err) ||
           save_block(dir, "exp_avg.safetensors", m, a->m, err) ||
           save_block(dir, "exp_avg_sq.safetensors", m, a->v, err) || save_state(dir, state, err);
@@ -105,7 +106,7 @@ int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw 
 
     *state = json_load_file(path, 0, &e);
     if (!*state) bad = err_set(err, "%s: %s", path, e.text);
-    else if (jsonl_int(*state, "global_step", 0, INT32_MAX, &step, err)) bad = err_prefix(err, "%s", path);
+    else if (jsonl_int(*state, "optimizer_step", 0, INT32_MAX, &step, err)) bad = err_prefix(err, "%s", path);
     a->step = (long)step;
     if (!bad)
         bad = load_block(dir, "exp_avg.safetensors", m, a->m, err) ||

@@ -1,5 +1,5 @@
 /* checkpoint — everything that a run needs to go on: a model directory, the moments of AdamW, and a
- * state of its own, in one step folder. */
+ * state of its own, in one step folder. The state's "optimizer_step" is AdamW's count of steps. */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
 
@@ -13,7 +13,7 @@
 /* Writes step `step` of the run: config.json, model.safetensors, the tokenizer's files copied from the
  * model directory `base`, exp_avg.safetensors, exp_avg_sq.safetensors, state.json. Returns 0 or -1. */
 int checkpoint_save(const struct rundir *r, long step, const struct model *m, const struct adamw *a,
-                    const char *base, const json_t *state, struct err *err);
+                    const char *base, json_t *state, struct err *err);
 
 /* Reads the moments and the state (a new reference) of the run's last step into `a`, whose blocks are
  * there. Returns 0 or -1. */
