@@ -48,7 +48,7 @@ static bool blank(const char *s, size_t n) {
     return !n;
 }
 
-int jsonl_next(struct jsonl *in, json_t **rec, struct err *err) {
+int jsonl_line(struct jsonl *in, const char **line, size_t *length, struct err *err) {
     for (;;) {
         ssize_t n;
         int r;
@@ -64,10 +64,21 @@ int jsonl_next(struct jsonl *in, json_t **rec, struct err *err) {
         }
         in->line++;
         if (blank(in->buf, (size_t)n)) continue;
-        *rec = jsonl_parse(in->buf, (size_t)n, err);
         in->any = true;
-        return *rec ? 1 : -1;
+        *line = in->buf;
+        *length = (size_t)n;
+        return 1;
     }
+}
+
+int jsonl_next(struct jsonl *in, json_t **rec, struct err *err) {
+    const char *line;
+    size_t n;
+    int r = jsonl_line(in, &line, &n, err);
+
+    if (r <= 0) return r;
+    *rec = jsonl_parse(line, n, err);
+    return *rec ? 1 : -1;
 }
 
 void jsonl_close(struct jsonl *in) {

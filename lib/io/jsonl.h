@@ -29,6 +29,10 @@ void jsonl_open(struct jsonl *in, char *const *files);
  * input held no record at all. */
 int jsonl_next(struct jsonl *in, json_t **rec, struct err *err);
 
+/* Reads the next line that is not blank, for those who parse it themselves: n bytes and a zero byte,
+ * borrowed until the next call. Returns as jsonl_next. */
+int jsonl_line(struct jsonl *in, const char **line, size_t *n, struct err *err);
+
 /* Closes. The struct may be opened again. */
 void jsonl_close(struct jsonl *in);
 
