@@ -3,15 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/mem.h"
 #include "graph/graph_own.h"
 
-/* The strings of a filtered graph are its parent's. */
-static const struct graph_own *strings(const struct graph *g) {
+const struct graph_own *graph_strings(const struct graph *g) {
     const struct graph_own *own = g->own;
 
-    return own->parent ? strings(own->parent) : own;
+    return own->parent ? graph_strings(own->parent) : own;
 }
 
 static const char *name(const struct names *names, int i) {
@@ -19,33 +19,33 @@ static const char *name(const struct names *names, int i) {
 }
 
 const char *graph_user_name(const struct graph *g, int u) {
-    return name(&strings(g)->user_name, u);
+    return name(&graph_strings(g)->user_name, u);
 }
 
 const char *graph_item_name(const struct graph *g, int c) {
-    return name(&strings(g)->item_name, c);
+    return name(&graph_strings(g)->item_name, c);
 }
 
 const char *graph_item_title(const struct graph *g, int c) {
-    const char *title = name(&strings(g)->title, c);
+    const char *title = name(&graph_strings(g)->title, c);
 
     return *title ? title : graph_item_name(g, c);
 }
 
 int graph_item_year(const struct graph *g, int c) {
-    return strings(g)->year[c];
+    return graph_strings(g)->year[c];
 }
 
 const char *graph_item_genres(const struct graph *g, int c) {
-    return name(&strings(g)->genres, c);
+    return name(&graph_strings(g)->genres, c);
 }
 
 int graph_find_user(const struct graph *g, const char *user) {
-    return name_find(&strings(g)->user_name, &strings(g)->user_table, user);
+    return name_find(&graph_strings(g)->user_name, &graph_strings(g)->user_table, user);
 }
 
 int graph_find_item(const struct graph *g, const char *item) {
-    return name_find(&strings(g)->item_name, &strings(g)->item_table, item);
+    return name_find(&graph_strings(g)->item_name, &graph_strings(g)->item_table, item);
 }
 
 /* Walks the shorter of the two rows. */
@@ -134,11 +134,7 @@ static void free_names(struct names *names) {
     free(names->at);
 }
 
-void graph_free(struct graph *g) {
-    struct graph_own *own;
-
-    if (!g) return;
-    own = g->own;
+static void free_arrays(struct graph *g, struct graph_own *own) {
     free((void *)g->user_row);
     free((void *)g->item_row);
     free((void *)g->item_edge);
@@ -152,9 +148,18 @@ void graph_free(struct graph *g) {
     free_names(&own->item_name);
     free_names(&own->title);
     free_names(&own->genres);
+    free(own->year);
+}
+
+void graph_free(struct graph *g) {
+    struct graph_own *own;
+
+    if (!g) return;
+    own = g->own;
+    if (own->map) munmap(own->map, own->map_bytes);
+    else free_arrays(g, own);
     free(own->user_table.slot);
     free(own->item_table.slot);
-    free(own->year);
     free(own);
     free(g);
 }
