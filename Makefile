@@ -8,10 +8,14 @@ CFLAGS  ?= -O2 -g
 R2FLAGS  = -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -ffp-contract=off -pthread \
            -ffile-prefix-map=$(CURDIR)=. -Ilib
 LDLIBS   = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lutf8proc -lz -lm
+LINK     = $(CC) $(R2FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 BIN  := $(basename $(wildcard bin/*.c))
 UNIT := $(basename $(wildcard tests/unit/*.c))
 LIB  := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
+# Units whose names end in 64 check numbers in a build in which a real (tensor/real.h) is a double.
+LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rl/*.c))
+UNIT64 := $(filter %64,$(UNIT))
 MAN  := $(wildcard man/*.[157])
 
 all: $(BIN)
@@ -20,13 +24,21 @@ deps:
 	@pipelines/deps.sh
 
 lib/libr2rec.a: $(LIB)
+lib/libr2rec64.a: $(LIB64)
+%.a:
 	rm -f $@ && $(AR) rcsD $@ $^
 
 %.o: %.c
 	$(CC) $(R2FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
 
-$(BIN) $(UNIT): %: %.o lib/libr2rec.a
-	$(CC) $(R2FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+%.d64.o: %.c
+	$(CC) $(R2FLAGS) -DREAL_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+
+$(BIN) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
+	$(LINK)
+
+$(UNIT64): %: %.d64.o lib/libr2rec64.a lib/libr2rec.a
+	$(LINK)
 
 test: deps
 	@$(MAKE) --no-print-directory -s $(BIN) $(UNIT)
@@ -56,7 +68,7 @@ uninstall:
 	for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
 
 clean:
-	rm -f $(BIN) $(UNIT) lib/libr2rec.a $(shell find bin lib tests -name '*.[od]')
+	rm -f $(BIN) $(UNIT) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d)
 .PHONY: all deps test sanitize demo ml-100k bench crash install uninstall clean

@@ -1,0 +1,345 @@
+/* grad64 — gradients of every parameter tensor against central differences, in the build in which a real
+ * is a double (Makefile: names that end in 64). Llama, Qwen2 and Qwen3 shapes, tied and untied, grouped
+ * heads, sizes that fill no vector; log-probabilities and entropies over packed sequences with shared
+ * prompts, and the clipped policy loss with its KL term over groups. AdamW against its formula. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "check.h"
+#include "model/decoder.h"
+#include "rl/update.h"
+#include "train/adamw.h"
+
+enum { VOCAB = 37, MOST = 256 };            /* tokens, rows of a batch */
+enum { ALL = 24, SOME = 8 };                /* entries checked: of a tensor up to ALL, all; else SOME */
+
+/* Differences: their own error is near 1e-15 / STEP + STEP^2. An entry far below the tensor's
+ * largest gradient is measured against FLOOR of that. */
+static const double STEP = 1e-5, FLOOR = 1e-2, TOLERANCE = 1e-6;
+
+static struct config shape(enum config_arch arch, bool tied) {
+    struct config c = config_default(arch);
+    struct err err;
+
+    c.vocab = VOCAB, c.hidden = 21, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.intermediate = 23;
+    c.head_dim = arch == ARCH_QWEN3 ? 10 : 6;
+    c.max_positions = 128, c.tied = tied;
+    CHECK(config_check(&c, &err) == 0);
+    return c;
+}
+
+/* Parameters large enough that nothing is nearly linear. */
+static struct model *make(struct config c, const char *what) {
+    struct model *m = model_new(&c);
+    struct rng r = rng_start(7, what, NULL);
+
+    for (int i = 0; i < m->n_tensors; i++)
+        for (size_t j = 0; j < m->tensors[i].n; j++)
+            m->data[m->tensors[i].offset + j] = m->tensors[i].ones + 0.3 * rng_normal(&r);
+    return m;
+}
+
+typedef double loss_fn(void *ctx);
+
+/* The derivative of the loss by parameter `at`. */
+static double difference(struct model *m, size_t at, loss_fn *loss, void *ctx) {
+    double keep = m->data[at], up, down;
+
+    m->data[at] = keep + STEP;
+    up = loss(ctx);
+    m->data[at] = keep - STEP;
+    down = loss(ctx);
+    m->data[at] = keep;
+    return (up - down) / (2 * STEP);
+}
+
+static void check_tensor(struct model *m, const struct tensor *t, const real *grad, loss_fn *loss, void *ctx) {
+    struct rng r = rng_start(11, "entries", t->name);
+    size_t n = t->n <= ALL ? t->n : SOME;
+    double largest = 0;
+
+    for (size_t i = 0; i < t->n; i++) largest = fmax(largest, fabs(grad[t->offset + i]));
+    CHECK(largest > 0);
+    for (size_t k = 0; k < n; k++) {
+        size_t at = t->offset + (n == t->n ? k : rng_below(&r, t->n));
+        double want = difference(m, at, loss, ctx), e = fabs(grad[at] - want);
+
+        e /= fmax(fmax(fabs(grad[at]), fabs(want)), FLOOR * largest);
+        if (!(e <= TOLERANCE)) fprintf(stderr, "%s[%zu]: %g is not %g\n", t->name, at - t->offset, grad[at], want);
+        CHECK(e <= TOLERANCE);
+    }
+}
+
+static void check_gradient(struct model *m, const real *grad, loss_fn *loss, void *ctx) {
+    for (int i = 0; i < m->n_tensors; i++) check_tensor(m, &m->tensors[i], grad, loss, ctx);
+}
+
+/* Whether two blocks agree but for rounding. */
+static void check_same(const struct model *m, const real *got, const real *want) {
+    double largest = 0;
+
+    for (size_t i = 0; i < m->n_block; i++) largest = fmax(largest, fabs(want[i]));
+    for (size_t i = 0; i < m->n_block; i++) CHECK_NEAR(got[i], want[i], 1e-12 * largest);
+}
+
+/* A batch, and a loss: sum of random coefficients times log-probabilities and entropies. */
+struct batch {
+    int tokens[MOST];
+    struct target targets[2 * MOST];
+    double dlogprob[2 * MOST], dentropy[2 * MOST], logprob[2 * MOST], entropy[2 * MOST];
+    struct packed in;
+    struct decoder *d;
+};
+
+/* Roots with and without branches, which end within, at and behind the border of a block of keys; a
+ * root's last row has a target for each of its branches, and some rows are named again much later. */
+static const struct seq seqs[] = {
+    { 0, 1, -1 }, { 1, 67, -1 }, { 68, 33, -1 }, { 101, 9, 2 }, { 110, 1, 2 }, { 111, 34, 2 }, { 145, 5, -1 },
+    { 150, 32, -1 }, { 182, 3, 7 }, { 185, 30, 7 },
+};
+
+static void add_target(struct batch *b, struct rng *r, int row) {
+    int i = b->in.n_targets++;
+
+    b->targets[i] = (struct target){ row, (int)rng_below(r, VOCAB) };
+    b->dlogprob[i] = rng_normal(r) / 10;
+    b->dentropy[i] = rng_normal(r) / 10;
+}
+
+static void batch_make(struct batch *b) {
+    struct rng r = rng_start(3, "batch", NULL);
+    int n = (int)(sizeof seqs / sizeof *seqs);
+
+    memset(b, 0, sizeof *b);
+    b->in = (struct packed){ .tokens = b->tokens, .seqs = seqs, .targets = b->targets, .n_seqs = n,
+                             .n_tokens = seqs[n - 1].start + seqs[n - 1].len };
+    for (int t = 0; t < b->in.n_tokens; t++) b->tokens[t] = (int)rng_below(&r, VOCAB);
+    for (int t = 0; t < b->in.n_tokens; t++) {
+        if (t % 5) add_target(b, &r, t);
+        for (int s = 0; s < n; s++)
+            if (seqs[s].parent >= 0 && seqs[seqs[s].parent].start + seqs[seqs[s].parent].len == t + 1)
+                add_target(b, &r, t);
+    }
+    for (int t = 3; t < b->in.n_tokens; t += 50) add_target(b, &r, t);
+}
+
+static double batch_loss(void *ctx) {
+    struct batch *b = ctx;
+    double sum = 0;
+
+    decoder_forward(b->d, &b->in, b->logprob, b->entropy);
+    for (int i = 0; i < b->in.n_targets; i++)
+        sum += b->dlogprob[i] * b->logprob[i] + b->dentropy[i] * b->entropy[i];
+    return sum;
+}
+
+static real *batch_gradient(struct batch *b, const struct model *m, const real *dlogprob, const real *dentropy) {
+    real *grad = model_block(m);
+
+    decoder_forward(b->d, &b->in, b->logprob, dentropy ? b->entropy : NULL);
+    decoder_backward(b->d, &b->in, grad, dlogprob, dentropy);
+    return grad;
+}
+
+/* The gradient is linear in the coefficients, and without entropies they count as zero. */
+static void check_parts(struct batch *b, const struct model *m, const real *grad) {
+    static const real zero[2 * MOST];
+    real *lp = batch_gradient(b, m, b->dlogprob, NULL), *ent = batch_gradient(b, m, zero, b->dentropy);
+
+    for (size_t i = 0; i < m->n_block; i++) lp[i] += ent[i];
+    check_same(m, lp, grad);
+    free(lp);
+    free(ent);
+}
+
+static void check_decoder(struct config c, struct pool *pool) {
+    struct model *m = make(c, "policy");
+    struct batch b;
+    struct err err;
+    real *grad;
+
+    batch_make(&b);
+    CHECK(decoder_check(&c, &b.in, &err) == 0);
+    b.d = decoder_new(m, pool);
+    grad = batch_gradient(&b, m, b.dlogprob, b.dentropy);
+    check_gradient(m, grad, batch_loss, &b);
+    check_parts(&b, m, grad);
+    decoder_free(b.d);
+    model_free(m);
+    free(grad);
+}
+
+/* The padding token's embedding learns from the head alone; all else stays as it is. */
+static void check_padding(struct config c, struct pool *pool) {
+    struct config padded = c;
+    struct model *m = make(c, "policy"), *p;
+    size_t begin = m->embed + 5 * (size_t)c.hidden, end = begin + (size_t)c.hidden;
+    struct batch b;
+    real *grad, *got;
+
+    padded.pad = 5;
+    p = make(padded, "policy");
+    batch_make(&b);
+    b.d = decoder_new(m, pool);
+    grad = batch_gradient(&b, m, b.dlogprob, b.dentropy);
+    decoder_free(b.d);
+    b.d = decoder_new(p, pool);
+    got = batch_gradient(&b, p, b.dlogprob, b.dentropy);
+    decoder_free(b.d);
+    CHECK(!c.tied);
+    for (size_t i = 0; i < m->n_block; i++)
+        CHECK(i >= begin && i < end ? got[i] == 0 && grad[i] != 0 : got[i] == grad[i]);
+    model_free(m);
+    model_free(p);
+    free(grad);
+    free(got);
+}
+
+/* Two groups of three samples, and a pass over them. */
+enum { GROUPS = 2, SAMPLES = 3, LONGEST = 36 };
+struct rollout {
+    struct rl_group groups[GROUPS];
+    struct rl_sample samples[GROUPS][SAMPLES];
+    int32_t prompt[GROUPS][LONGEST], tokens[GROUPS][SAMPLES][LONGEST];
+    double old[GROUPS][SAMPLES][LONGEST];
+    struct rl_pass pass;
+    const struct model *m;
+    int rows;
+};
+
+/* Old log-probabilities lie off the policy's by steps of which some are clipped and none is near a bound;
+ * the policy's come from the sample behind its own copy of the prompt. */
+static void sample_old(struct rollout *ro, const struct rl_group *g, struct rl_sample *s, struct rng *r) {
+    static const double off[] = { -0.5, -0.1, 0.1, 0.5 };
+    int tokens[2 * LONGEST], n = g->n_prompt + s->n;
+    struct target targets[LONGEST];
+    struct seq whole = { 0, n, -1 };
+    struct packed in = { tokens, &whole, targets, n, 1, s->n };
+
+    for (int t = 0; t < g->n_prompt; t++) tokens[t] = g->prompt[t];
+    for (int t = 0; t < s->n; t++) {
+        tokens[g->n_prompt + t] = s->tokens[t];
+        targets[t] = (struct target){ g->n_prompt + t - 1, s->tokens[t] };
+    }
+    decoder_forward(ro->pass.policy, &in, s->old, NULL);
+    for (int t = 0; t < s->n; t++) s->old[t] -= off[rng_below(r, 4)];
+}
+
+static void rollout_make(struct rollout *ro) {
+    static const int prompt[GROUPS] = { 33, 6 }, length[GROUPS][SAMPLES] = { { 1, 36, 5 }, { 7, 2, 11 } };
+    static const double advantage[GROUPS][SAMPLES] = { { 1.2, -0.7, -0.5 }, { -0.3, 1.1, -0.8 } };
+    struct rng r = rng_start(5, "rollout", NULL);
+
+    for (int g = 0; g < GROUPS; g++) {
+        struct rl_group *group = &ro->groups[g];
+
+        *group = (struct rl_group){ ro->prompt[g], prompt[g], ro->samples[g], SAMPLES };
+        for (int t = 0; t < prompt[g]; t++) ro->prompt[g][t] = (int32_t)rng_below(&r, VOCAB);
+        for (int k = 0; k < SAMPLES; k++) {
+            struct rl_sample *s = &ro->samples[g][k];
+
+            *s = (struct rl_sample){ ro->tokens[g][k], ro->old[g][k], length[g][k], advantage[g][k] };
+            for (int t = 0; t < s->n; t++) s->tokens[t] = (int32_t)rng_below(&r, VOCAB);
+            sample_old(ro, group, s, &r);
+        }
+    }
+}
+
+/* The gradient of the policy loss; the sums are in ro->pass. */
+static real *rollout_gradient(struct rollout *ro) {
+    real *grad = model_block(ro->m);
+
+    memset(&ro->pass.stats, 0, sizeof ro->pass.stats);
+    rl_gradient(&ro->pass, ro->groups, GROUPS, ro->rows, grad);
+    return grad;
+}
+
+static double rollout_loss(void *ctx) {
+    struct rollout *ro = ctx;
+
+    free(rollout_gradient(ro));
+    return ro->pass.stats.loss;
+}
+
+static void check_policy(struct config c, struct pool *pool) {
+    static const struct policy_options o = { 0.2, 0.28, 0.3 };
+    struct model *m = make(c, "policy"), *other = make(c, "reference");
+    struct rollout ro = { .pass = { .o = &o, .sequences = GROUPS * SAMPLES }, .m = m, .rows = 1 };
+    real *grad, *apart;
+
+    for (size_t i = 0; i < m->n_block; i++) other->data[i] = 0.9 * m->data[i] + 0.1 * other->data[i];
+    ro.pass.policy = decoder_new(m, pool);
+    ro.pass.reference = decoder_new(other, pool);
+    rollout_make(&ro);
+    apart = rollout_gradient(&ro);          /* group by group */
+    ro.rows = MOST;
+    grad = rollout_gradient(&ro);           /* in one batch */
+    check_same(m, apart, grad);
+    CHECK(ro.pass.stats.clipped > 0 && ro.pass.stats.clipped < ro.pass.stats.tokens / 2);
+    CHECK(ro.pass.stats.kl > 0);
+    CHECK_NEAR(ro.pass.stats.gap, 0.5, 1e-9);       /* branches have the log-probabilities of whole texts */
+    check_gradient(m, grad, rollout_loss, &ro);
+    decoder_free(ro.pass.policy);
+    decoder_free(ro.pass.reference);
+    model_free(m);
+    model_free(other);
+    free(grad);
+    free(apart);
+}
+
+/* One step on one tensor, as the header of adamw writes it. */
+static void plain_step(const struct tensor *t, real *p, real *m, real *v, const real *g, double clip, int step,
+                       double lr, const struct adamw_options *o) {
+    for (size_t i = t->offset; i < t->offset + t->n; i++) {
+        m[i] = o->beta1 * m[i] + (1 - o->beta1) * clip * g[i];
+        v[i] = o->beta2 * v[i] + (1 - o->beta2) * clip * g[i] * clip * g[i];
+        if (t->decay) p[i] -= lr * o->weight_decay * p[i];
+        p[i] -= lr * (m[i] / (1 - pow(o->beta1, step))) / (sqrt(v[i] / (1 - pow(o->beta2, step))) + o->eps);
+    }
+}
+
+/* Three steps, clipped and not. */
+static void check_adamw(struct config c, double max_norm, struct pool *pool) {
+    const struct adamw_options o = { 0.9, 0.95, 1e-8, 0.1, max_norm };
+    struct model *m = make(c, "policy"), *want = make(c, "policy");
+    struct adamw a = adamw_new(m);
+    real *m1 = model_block(m), *v1 = model_block(m);
+
+    for (int step = 1; step <= 3; step++) {
+        struct model *g = make(c, step == 1 ? "first" : step == 2 ? "second" : "third");
+        double sum = 0, norm;
+
+        for (size_t i = 0; i < g->n_block; i++) sum += g->data[i] * g->data[i];
+        norm = sqrt(sum);
+        CHECK_NEAR(adamw_step(&a, m, g->data, 0.01 * step, &o, pool), norm, 1e-12 * norm);
+        for (int i = 0; i < m->n_tensors; i++)
+            plain_step(&m->tensors[i], want->data, m1, v1, g->data,
+                       max_norm > 0 ? fmin(1, max_norm / (norm + 1e-6)) : 1, step, 0.01 * step, &o);
+        model_free(g);
+    }
+    check_same(m, m->data, want->data);
+    check_same(m, a.m, m1);
+    check_same(m, a.v, v1);
+    adamw_free(&a);
+    model_free(m);
+    model_free(want);
+    free(m1);
+    free(v1);
+}
+
+int main(void) {
+    struct pool *pool = pool_new(1);
+
+    for (int arch = ARCH_LLAMA; arch <= ARCH_QWEN3; arch++) {
+        for (int tied = 0; tied < 2; tied++) check_decoder(shape(arch, tied), pool);
+        check_padding(shape(arch, false), pool);
+        check_policy(shape(arch, arch != ARCH_QWEN2), pool);
+        check_adamw(shape(arch, true), 0.5, pool);
+        check_adamw(shape(arch, false), 0, pool);
+    }
+    pool_free(pool);
+    return 0;
+}
