@@ -1,7 +1,8 @@
-/* grad64 — gradients of every parameter tensor against central differences, in the build in which a real
- * is a double (Makefile: names that end in 64). Llama, Qwen2 and Qwen3 shapes, tied and untied, grouped
- * heads, sizes that fill no vector; log-probabilities and entropies over packed sequences with shared
- * prompts, and the clipped policy loss with its KL term over groups. AdamW against its formula. */
+/* grad64 — gradients of every parameter tensor against central differences, in the build in which
+ * a real is a double (Makefile: names that end in 64). Llama, Qwen2 and Qwen3 shapes, tied and
+ * untied, grouped heads, sizes that fill no vector; log-probabilities and entropies over packed
+ * sequences with shared prompts, and the clipped policy loss with its KL term over groups. AdamW
+ * against its formula. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #include "train/adamw.h"
 
 enum { VOCAB = 37, MOST = 256 };            /* tokens, rows of a batch */
-enum { ALL = 24, SOME = 8 };                /* entries checked: of a tensor up to ALL, all; else SOME */
+enum { ALL = 24, SOME = 8 };                /* entries checked: all up to ALL, else SOME */
 
 /* Differences: their own error is near 1e-15 / STEP + STEP^2. An entry far below the tensor's
  * largest gradient is measured against FLOOR of that. */
@@ -56,7 +57,8 @@ static double difference(struct model *m, size_t at, loss_fn *loss, void *ctx) {
     return (up - down) / (2 * STEP);
 }
 
-static void check_tensor(struct model *m, const struct tensor *t, const real *grad, loss_fn *loss, void *ctx) {
+static void check_tensor(struct model *m, const struct tensor *t, const real *grad, loss_fn *loss,
+                         void *ctx) {
     struct rng r = rng_start(11, "entries", t->name);
     size_t n = t->n <= ALL ? t->n : SOME;
     double largest = 0;
@@ -68,7 +70,8 @@ static void check_tensor(struct model *m, const struct tensor *t, const real *gr
         double want = difference(m, at, loss, ctx), e = fabs(grad[at] - want);
 
         e /= fmax(fmax(fabs(grad[at]), fabs(want)), FLOOR * largest);
-        if (!(e <= TOLERANCE)) fprintf(stderr, "%s[%zu]: %g is not %g\n", t->name, at - t->offset, grad[at], want);
+        if (!(e <= TOLERANCE))
+            fprintf(stderr, "%s[%zu]: %.9g is not %.9g\n", t->name, at - t->offset, grad[at], want);
         CHECK(e <= TOLERANCE);
     }
 }
@@ -94,12 +97,16 @@ struct batch {
     struct decoder *d;
 };
 
-/* Roots with and without branches, which end within, at and behind the border of a block of keys; a
- * root's last row has a target for each of its branches, and some rows are named again much later. */
+/* Roots with and without branches, which end within, at and behind the border of a block of keys.
+ * A root's last row has a target for each of its branches; some rows are named again much later. */
 static const struct seq seqs[] = {
-    { 0, 1, -1 }, { 1, 67, -1 }, { 68, 33, -1 }, { 101, 9, 2 }, { 110, 1, 2 }, { 111, 34, 2 }, { 145, 5, -1 },
-    { 150, 32, -1 }, { 182, 3, 7 }, { 185, 30, 7 },
+    { 0, 1, -1 },  { 1, 67, -1 },  { 68, 33, -1 },  { 101, 9, 2 }, { 110, 1, 2 },
+    { 111, 34, 2 }, { 145, 5, -1 }, { 150, 32, -1 }, { 182, 3, 7 }, { 185, 30, 7 },
 };
+
+static int end_of(int seq) {
+    return seqs[seq].start + seqs[seq].len;
+}
 
 static void add_target(struct batch *b, struct rng *r, int row) {
     int i = b->in.n_targets++;
@@ -115,13 +122,12 @@ static void batch_make(struct batch *b) {
 
     memset(b, 0, sizeof *b);
     b->in = (struct packed){ .tokens = b->tokens, .seqs = seqs, .targets = b->targets, .n_seqs = n,
-                             .n_tokens = seqs[n - 1].start + seqs[n - 1].len };
+                             .n_tokens = end_of(n - 1) };
     for (int t = 0; t < b->in.n_tokens; t++) b->tokens[t] = (int)rng_below(&r, VOCAB);
     for (int t = 0; t < b->in.n_tokens; t++) {
         if (t % 5) add_target(b, &r, t);
         for (int s = 0; s < n; s++)
-            if (seqs[s].parent >= 0 && seqs[seqs[s].parent].start + seqs[seqs[s].parent].len == t + 1)
-                add_target(b, &r, t);
+            if (seqs[s].parent >= 0 && end_of(seqs[s].parent) == t + 1) add_target(b, &r, t);
     }
     for (int t = 3; t < b->in.n_tokens; t += 50) add_target(b, &r, t);
 }
@@ -136,7 +142,8 @@ static double batch_loss(void *ctx) {
     return sum;
 }
 
-static real *batch_gradient(struct batch *b, const struct model *m, const real *dlogprob, const real *dentropy) {
+static real *batch_gradient(struct batch *b, const struct model *m, const real *dlogprob,
+                            const real *dentropy) {
     real *grad = model_block(m);
 
     decoder_forward(b->d, &b->in, b->logprob, dentropy ? b->entropy : NULL);
@@ -147,7 +154,8 @@ static real *batch_gradient(struct batch *b, const struct model *m, const real *
 /* The gradient is linear in the coefficients, and without entropies they count as zero. */
 static void check_parts(struct batch *b, const struct model *m, const real *grad) {
     static const real zero[2 * MOST];
-    real *lp = batch_gradient(b, m, b->dlogprob, NULL), *ent = batch_gradient(b, m, zero, b->dentropy);
+    real *lp = batch_gradient(b, m, b->dlogprob, NULL);
+    real *ent = batch_gradient(b, m, zero, b->dentropy);
 
     for (size_t i = 0; i < m->n_block; i++) lp[i] += ent[i];
     check_same(m, lp, grad);
@@ -210,9 +218,10 @@ struct rollout {
     int rows;
 };
 
-/* Old log-probabilities lie off the policy's by steps of which some are clipped and none is near a bound;
- * the policy's come from the sample behind its own copy of the prompt. */
-static void sample_old(struct rollout *ro, const struct rl_group *g, struct rl_sample *s, struct rng *r) {
+/* Old log-probabilities lie off the policy's by steps of which some are clipped and none is near a
+ * bound; the policy's come from the sample behind its own copy of the prompt. */
+static void sample_old(struct rollout *ro, const struct rl_group *g, struct rl_sample *s,
+                       struct rng *r) {
     static const double off[] = { -0.5, -0.1, 0.1, 0.5 };
     int tokens[2 * LONGEST], n = g->n_prompt + s->n;
     struct target targets[LONGEST];
@@ -229,7 +238,8 @@ static void sample_old(struct rollout *ro, const struct rl_group *g, struct rl_s
 }
 
 static void rollout_make(struct rollout *ro) {
-    static const int prompt[GROUPS] = { 33, 6 }, length[GROUPS][SAMPLES] = { { 1, 36, 5 }, { 7, 2, 11 } };
+    static const int prompt[GROUPS] = { 33, 6 };
+    static const int length[GROUPS][SAMPLES] = { { 1, 36, 5 }, { 7, 2, 11 } };
     static const double advantage[GROUPS][SAMPLES] = { { 1.2, -0.7, -0.5 }, { -0.3, 1.1, -0.8 } };
     struct rng r = rng_start(5, "rollout", NULL);
 
@@ -241,7 +251,8 @@ static void rollout_make(struct rollout *ro) {
         for (int k = 0; k < SAMPLES; k++) {
             struct rl_sample *s = &ro->samples[g][k];
 
-            *s = (struct rl_sample){ ro->tokens[g][k], ro->old[g][k], length[g][k], advantage[g][k] };
+            *s = (struct rl_sample){ ro->tokens[g][k], ro->old[g][k], length[g][k],
+                                     advantage[g][k] };
             for (int t = 0; t < s->n; t++) s->tokens[t] = (int32_t)rng_below(&r, VOCAB);
             sample_old(ro, group, s, &r);
         }
@@ -270,7 +281,8 @@ static void check_policy(struct config c, struct pool *pool) {
     struct rollout ro = { .pass = { .o = &o, .sequences = GROUPS * SAMPLES }, .m = m, .rows = 1 };
     real *grad, *apart;
 
-    for (size_t i = 0; i < m->n_block; i++) other->data[i] = 0.9 * m->data[i] + 0.1 * other->data[i];
+    for (size_t i = 0; i < m->n_block; i++)
+        other->data[i] = 0.9 * m->data[i] + 0.1 * other->data[i];
     ro.pass.policy = decoder_new(m, pool);
     ro.pass.reference = decoder_new(other, pool);
     rollout_make(&ro);
@@ -280,7 +292,7 @@ static void check_policy(struct config c, struct pool *pool) {
     check_same(m, apart, grad);
     CHECK(ro.pass.stats.clipped > 0 && ro.pass.stats.clipped < ro.pass.stats.tokens / 2);
     CHECK(ro.pass.stats.kl > 0);
-    CHECK_NEAR(ro.pass.stats.gap, 0.5, 1e-9);       /* branches have the log-probabilities of whole texts */
+    CHECK_NEAR(ro.pass.stats.gap, 0.5, 1e-9);       /* what sample_old took off: branch = text */
     check_gradient(m, grad, rollout_loss, &ro);
     decoder_free(ro.pass.policy);
     decoder_free(ro.pass.reference);
@@ -291,13 +303,17 @@ static void check_policy(struct config c, struct pool *pool) {
 }
 
 /* One step on one tensor, as the header of adamw writes it. */
-static void plain_step(const struct tensor *t, real *p, real *m, real *v, const real *g, double clip, int step,
-                       double lr, const struct adamw_options *o) {
+static void plain_step(const struct tensor *t, real *p, real *m, real *v, const real *grad,
+                       double clip, int step, double lr, const struct adamw_options *o) {
+    double bias1 = 1 - pow(o->beta1, step), bias2 = 1 - pow(o->beta2, step);
+
     for (size_t i = t->offset; i < t->offset + t->n; i++) {
-        m[i] = o->beta1 * m[i] + (1 - o->beta1) * clip * g[i];
-        v[i] = o->beta2 * v[i] + (1 - o->beta2) * clip * g[i] * clip * g[i];
+        double g = clip * grad[i];
+
+        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
+        v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
         if (t->decay) p[i] -= lr * o->weight_decay * p[i];
-        p[i] -= lr * (m[i] / (1 - pow(o->beta1, step))) / (sqrt(v[i] / (1 - pow(o->beta2, step))) + o->eps);
+        p[i] -= lr * (m[i] / bias1) / (sqrt(v[i] / bias2) + o->eps);
     }
 }
 
