@@ -53,6 +53,7 @@ void chain_space_init(struct chain_space *s, const struct graph *g) {
     s->near = mem_calloc((size_t)g->users, sizeof *s->near);
     s->touched = mem_alloc((size_t)g->users, sizeof *s->touched);
     s->place = mem_alloc((size_t)g->items, sizeof *s->place);
+    s->first = mem_alloc((size_t)g->users, sizeof *s->first);
     for (int u = 0; u < g->users; u++) s->near[u].first = -1;
     for (int i = 0; i < g->items; i++) s->place[i] = -1;
 }
@@ -61,6 +62,7 @@ void chain_space_free(struct chain_space *s) {
     free(s->near);
     free(s->touched);
     free(s->place);
+    free(s->first);
     free(s->links);
     free(s->arcs);
     free(s->entries);
@@ -95,6 +97,33 @@ static bool known(const struct rec_case *c, size_t e) {
     return c->split->known->edge_time[e] < c->at.before;
 }
 
+static int by_time(const void *a, const void *b) {
+    const int64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Number of users of whom the case may know an event. */
+static size_t known_users(struct chain_space *s, const struct rec_case *c) {
+    const struct graph *g = c->split->known;
+    size_t lo = 0, hi;
+
+    if (s->known != g) {
+        s->n_first = 0;
+        for (int u = 0; u < g->users; u++)
+            if (g->user_row[u] < g->user_row[u + 1]) s->first[s->n_first++] = g->edge_time[g->user_row[u]];
+        qsort(s->first, s->n_first, sizeof *s->first, by_time);
+        s->known = g;
+    }
+    for (hi = s->n_first; lo < hi;) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (s->first[mid] < c->at.before) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
 /* Number of u's events that the case may know. */
 static size_t degree(const struct rec_case *c, int u) {
     const struct graph *g = c->split->known;
@@ -117,10 +146,11 @@ static void add_link(struct chain_space *s, int u, int rank, size_t edge) {
 }
 
 /* Counts item i of the history, at this rank, for everybody who had it. */
-static void share_item(struct chain_space *s, const struct rec_case *c, int i, int rank, bool link) {
+static void share_item(struct chain_space *s, const struct rec_case *c, double users, int i, int rank,
+                       bool link) {
     const struct graph *g = c->split->known;
     size_t begin = g->item_row[i], end = begin + case_item_count(c, i);     /* in order of time */
-    double idf = log(1 + (double)g->users / (double)(end - begin)), recent = idf * exp(-rank / RECENT);
+    double idf = log(1 + users / (double)(end - begin)), recent = idf * exp(-rank / RECENT);
 
     for (size_t p = begin; p < end; p++) {
         int u = g->item_user[p];
@@ -142,11 +172,12 @@ static void find_neighbours(struct chain_space *s, const struct rec_case *c, con
                             long window) {
     const struct graph *g = c->split->known;
     size_t begin = g->user_row[c->at.user];
+    double users = (double)known_users(s, c);
 
     for (size_t h = c->history; h-- > 0;) {
         int rank = (int)(c->history - 1 - h);
 
-        share_item(s, c, g->edge_item[begin + h], rank, rank < window);
+        share_item(s, c, users, g->edge_item[begin + h], rank, rank < window);
     }
     for (int k = 0; k < s->n_touched; k++) {
         struct neighbour *n = &s->near[s->touched[k]];

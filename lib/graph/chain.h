@@ -8,7 +8,8 @@
  *     similarity   sum of ln(1 + users / n_i) over the shared items i, divided by sqrt(n_u1)
  *     transition   exp(-|g| / 4), g the place of c less the place of i0 in u1's order of events
  *     agreement    1 / (1 + |difference of u0's and u1's ratings of i0|)
- * n counts known events. Nothing depends on the target: u0's own edges to candidates are not looked at.
+ * n counts known events, users those who have one. Nothing depends on the target: u0's own edges to
+ * candidates are not looked at.
  * Source: R2Rec (arXiv 2506.05069), section 3; the laws are measured in chainsample(1). */
 #ifndef GRAPH_CHAIN_H
 #define GRAPH_CHAIN_H
@@ -68,8 +69,12 @@ struct neighbour {
     double mass;                /* similarity to the law's power */
 };
 
-/* Room to work in; one thread's own. After chain_enumerate it describes the case. */
+/* Room to work in; one thread's own. After chain_enumerate it describes the case. A known graph that was
+ * enumerated in it must live as long as it does. */
 struct chain_space {
+    const struct graph *known;  /* of the last case */
+    int64_t *first;             /* when each user of it had his first event, sorted */
+    size_t n_first;
     struct neighbour *near;     /* [users] */
     int *touched, n_touched;    /* users with a shared item */
     int *place;                 /* [items] index of the candidate, -1: it is none */

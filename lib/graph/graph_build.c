@@ -93,6 +93,7 @@ static int by_order(const void *a, const void *b) {
 static size_t sort_events(struct graph_builder *b) {
     size_t n = 0;
 
+    if (!b->n) return 0;
     qsort(b->events, b->n, sizeof *b->events, by_pair);
     for (size_t i = 0; i < b->n; i++) {
         bool last = i + 1 == b->n || b->events[i + 1].user != b->events[i].user ||

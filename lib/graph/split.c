@@ -132,6 +132,8 @@ int split_make(struct split *s, const struct graph *g, const struct split_option
     *s = (struct split){ .all = g };
     if (!g->edges) return err_set(err, "the graph has no events");
     if (o->kind == SPLIT_GLOBAL && !g->has_time) return err_set(err, "a split in time needs events with times");
+    if (part == PART_TRAIN && o->min_gap > 0 && !g->has_time)
+        return err_set(err, "a pause before a target needs events with times");
     if (o->kind == SPLIT_GLOBAL) cuts = find_cuts(g, o->cut);
     keep = known_events(g, o, part, &cuts);
     s->known = graph_filter(g, keep);

@@ -43,8 +43,8 @@ struct split {
     size_t n;
 };
 
-/* Makes the cases of one part. Returns 0, or -1 when the data have no times (global) or no case is
- * left. Free it with split_free. */
+/* Makes the cases of one part. Returns 0, or -1 when the data have no times (global, min_gap) or no
+ * case is left. Free it with split_free. */
 int split_make(struct split *s, const struct graph *g, const struct split_options *o,
                enum split_part part, struct err *err);
 
