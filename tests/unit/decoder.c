@@ -1,7 +1,9 @@
-/* decoder — logits, log-probabilities, loss, gradients and optimiser steps of tiny Llama, Qwen2 and Qwen3
- * models against numbers of transformers (tests/oracle). */
+/* decoder — logits, log-probabilities, entropies, loss, gradients and three optimiser steps of
+ * tiny Llama, Qwen2 and Qwen3 models against numbers of transformers, and the same bits of all of
+ * them with 1, 2 and 3 threads. */
 #include "fixture.h"
 
+#include "base/hash.h"
 #include "base/pool.h"
 #include "model/decoder.h"
 #include "train/adamw.h"
@@ -25,20 +27,23 @@ struct run {
     struct fixture_batch b;
     json_t *ref;
     real *logprob, *entropy;
+    struct hash bits;               /* of everything computed */
 };
 
-static void run_open(struct run *r, const char *root, const char *dir, const char *name, int threads) {
+static void run_open(struct run *r, const char *root, const char *dir, const char *name,
+                     int threads) {
     char path[4096];
     struct err err;
 
-    *r = (struct run){ .root = root, .name = name };
+    *r = (struct run){ .root = root, .name = name, .bits = hash_start() };
     r->m = model_load(fixture_path(path, sizeof path, root, "models", dir, NULL), &err);
     if (!r->m) fprintf(stderr, "%s\n", err.msg);
     CHECK(r->m);
     r->pool = pool_new(threads);
     r->d = decoder_new(r->m, r->pool);
     fixture_batch_load(&r->b, fixture_path(path, sizeof path, root, "train", name, "batch.json"));
-    r->ref = json_load_file(fixture_path(path, sizeof path, root, "train", name, "reference.json"), 0, NULL);
+    fixture_path(path, sizeof path, root, "train", name, "reference.json");
+    r->ref = json_load_file(path, 0, NULL);
     CHECK(r->ref);
     r->logprob = calloc((size_t)r->b.in.n_targets, sizeof *r->logprob);
     r->entropy = calloc((size_t)r->b.in.n_targets, sizeof *r->entropy);
@@ -75,10 +80,34 @@ static int kept_rows(const struct run *r, int *rows) {
     return n;
 }
 
-static void check_forward(struct run *r) {
+/* Entropies of the targets in kept rows, whose logits the fixture has; both ascend. */
+static void check_entropy(const struct run *r, const float *logits, const int *rows, int n_rows) {
+    int V = r->m->cfg.vocab, k = 0, checked = 0;
+    double tolerance = fixture_number(r->ref, "tolerance", "logprobs");
+
+    for (int i = 0; i < r->b.in.n_targets; i++) {
+        const float *z = logits + (size_t)k * V;
+        double sum = 0, mean = 0;
+
+        while (k < n_rows && rows[k] < r->b.in.targets[i].row) z = logits + (size_t)++k * V;
+        if (k == n_rows || rows[k] != r->b.in.targets[i].row) continue;
+        for (int v = 0; v < V; v++) sum += exp((double)z[v]);
+        for (int v = 0; v < V; v++) mean += exp((double)z[v]) / sum * (double)z[v];
+        CHECK_NEAR((double)r->entropy[i], log(sum) - mean, tolerance);
+        checked++;
+    }
+    CHECK(checked > n_rows / 2);
+}
+
+static float *npy(const struct run *r, const char *file, size_t *n) {
     char path[4096];
+
+    return fixture_npy(fixture_path(path, sizeof path, r->root, "train", r->name, file), n);
+}
+
+static void check_forward(struct run *r) {
     size_t n, V = (size_t)r->m->cfg.vocab;
-    float *want = fixture_npy(fixture_path(path, sizeof path, r->root, "train", r->name, "logits.npy"), &n);
+    float *want = npy(r, "logits.npy", &n);
     int rows[1024], n_rows = kept_rows(r, rows);
     real *got = calloc(n, sizeof *got);
     struct err err;
@@ -88,9 +117,13 @@ static void check_forward(struct run *r) {
     decoder_forward(r->d, &r->b.in, r->logprob, r->entropy);
     decoder_logits(r->d, rows, n_rows, got);
     CHECK_NEAR(worst(got, want, n), 0, fixture_number(r->ref, "tolerance", "logits"));
+    check_entropy(r, want, rows, n_rows);
+    hash_bytes(&r->bits, got, n * sizeof *got);
+    hash_bytes(&r->bits, r->logprob, (size_t)r->b.in.n_targets * sizeof *r->logprob);
+    hash_bytes(&r->bits, r->entropy, (size_t)r->b.in.n_targets * sizeof *r->entropy);
     free(want);
     free(got);
-    want = fixture_npy(fixture_path(path, sizeof path, r->root, "train", r->name, "logprobs.npy"), &n);
+    want = npy(r, "logprobs.npy", &n);
     CHECK((int)n == r->b.in.n_targets);
     CHECK_NEAR(worst(r->logprob, want, n), 0, fixture_number(r->ref, "tolerance", "logprobs"));
     CHECK_NEAR(loss_of(r), fixture_number(r->ref, NULL, "loss_before"),
@@ -98,81 +131,103 @@ static void check_forward(struct run *r) {
     free(want);
 }
 
-static void backward(struct run *r, real *grad) {
-    real *coef = calloc((size_t)r->b.in.n_targets, sizeof *coef);
+/* A block with the gradient of the loss. */
+static real *gradient(struct run *r) {
+    real *coef = calloc((size_t)r->b.in.n_targets, sizeof *coef), *grad = model_block(r->m);
 
     for (int i = 0; i < r->b.in.n_targets; i++)
         coef[i] = r->b.completion[i] ? (real)(-1.0 / r->b.n_completion) : 0;
-    memset(grad, 0, r->m->n_block * sizeof *grad);
     decoder_forward(r->d, &r->b.in, r->logprob, NULL);
     decoder_backward(r->d, &r->b.in, grad, coef, NULL);
+    hash_bytes(&r->bits, grad, r->m->n_block * sizeof *grad);
     free(coef);
+    return grad;
 }
 
-/* Compares a block with a file, tensor by tensor. */
-static void check_block(const struct run *r, const real *block, const char *file, const char *tolerance) {
-    char path[4096];
+/* Compares a block with NAME.safetensors, tensor by tensor. */
+static void check_block(const struct run *r, const real *block, const char *name) {
+    char file[64], path[4096];
+    double tolerance = fixture_number(r->ref, "tolerance", name);
     struct err err = { "" };
     real *want = model_block(r->m);
-    int bad = model_block_load(r->m, want, fixture_path(path, sizeof path, r->root, "train", r->name, file), &err);
+    int bad;
 
+    snprintf(file, sizeof file, "%s.safetensors", name);
+    fixture_path(path, sizeof path, r->root, "train", r->name, file);
+    bad = model_block_load(r->m, want, path, &err);
     if (bad) fprintf(stderr, "%s\n", err.msg);
     CHECK(!bad);
     for (int i = 0; i < r->m->n_tensors; i++) {
         const struct tensor *t = &r->m->tensors[i];
         double e = worst(block + t->offset, want + t->offset, t->n);
 
-        if (!(e <= fixture_number(r->ref, "tolerance", tolerance))) fprintf(stderr, "%s %s: %g\n", r->name, t->name, e);
-        CHECK(e <= fixture_number(r->ref, "tolerance", tolerance));
+        if (!(e <= tolerance)) fprintf(stderr, "%s %s %s: %g\n", r->name, name, t->name, e);
+        CHECK(e <= tolerance);
     }
     free(want);
 }
 
-/* Three steps of AdamW; the same bits with 1, 2 and 3 threads. */
+static void check_gradient(struct run *r) {
+    const json_t *norms = json_object_get(r->ref, "grad_norm_before_clip");
+    double want = json_number_value(json_array_get(norms, 0));
+    real *grad = gradient(r);
+
+    check_block(r, grad, "grads");
+    CHECK_NEAR(grad_norm(grad, r->m->n_block, r->pool), want, 1e-5 * want);
+    free(grad);
+}
+
+/* Three steps of AdamW. */
 static void check_steps(struct run *r) {
+    static const char *const names[] = { "params_step1", "params_step2", "params_step3" };
     const json_t *norms = json_object_get(r->ref, "grad_norm_before_clip");
     const json_t *losses = json_object_get(r->ref, "loss_after_step");
+    double lr = fixture_number(r->ref, "adamw", "lr");
     struct adamw a = adamw_new(r->m);
-    real *grad = model_block(r->m);
     struct adamw_options o = { .beta1 = fixture_number(r->ref, "adamw", "beta1"),
                                .beta2 = fixture_number(r->ref, "adamw", "beta2"),
                                .eps = fixture_number(r->ref, "adamw", "eps"),
                                .weight_decay = fixture_number(r->ref, "adamw", "weight_decay"),
                                .max_grad_norm = fixture_number(r->ref, "adamw", "max_grad_norm") };
 
-    for (int s = 0; s < 3; s++) {
-        double want = json_number_value(json_array_get(norms, (size_t)s)), norm;
+    for (size_t s = 0; s < 3; s++) {
+        double want = json_number_value(json_array_get(norms, s));
+        real *grad = gradient(r);
 
-        backward(r, grad);
-        if (!s) check_block(r, grad, "grads.safetensors", "grads");
-        norm = adamw_step(&a, r->m, grad, fixture_number(r->ref, "adamw", "lr"), &o, r->pool);
-        CHECK_NEAR(norm, want, 1e-5 * want);
-        if (!s) check_block(r, r->m->data, "params_step1.safetensors", "params_step1");
+        CHECK_NEAR(adamw_step(&a, r->m, grad, lr, &o, r->pool), want, 1e-5 * want);
+        check_block(r, r->m->data, names[s]);
         decoder_forward(r->d, &r->b.in, r->logprob, NULL);
-        CHECK_NEAR(loss_of(r), json_number_value(json_array_get(losses, (size_t)s)), 2e-5);
+        CHECK_NEAR(loss_of(r), json_number_value(json_array_get(losses, s)), 2e-5);
+        hash_bytes(&r->bits, r->m->data, r->m->n_block * sizeof *r->m->data);
+        free(grad);
     }
-    check_block(r, r->m->data, "params_step3.safetensors", "params_step3");
+    hash_bytes(&r->bits, a.m, r->m->n_block * sizeof *a.m);
+    hash_bytes(&r->bits, a.v, r->m->n_block * sizeof *a.v);
     adamw_free(&a);
-    free(grad);
 }
 
 int main(int argc, char **argv) {
-    static const struct { const char *dir, *name; bool steps; } cases[] = {
-        { "llama-tiny", "llama-tiny", true }, { "qwen2-tiny", "qwen2-tiny", true },
-        { "qwen3-tiny", "qwen3-tiny", true }, { "llama3rope-tiny", "llama3rope-tiny", false },
-        { "llama-tiny-bf16", "llama-tiny-bf16", false }, { "qwen2-tiny-sharded", "qwen2-tiny", false },
+    static const struct { const char *dir, *name; bool gradient, steps; } cases[] = {
+        { "llama-tiny", "llama-tiny", true, true },
+        { "qwen2-tiny", "qwen2-tiny", true, true },
+        { "qwen3-tiny", "qwen3-tiny", true, true },
+        { "llama3rope-tiny", "llama3rope-tiny", true, false },
+        { "llama-tiny-bf16", "llama-tiny-bf16", false, false },
+        { "qwen2-tiny-sharded", "qwen2-tiny", true, true },
     };
-    uint64_t hash[3];
+    const char *root = argc > 1 ? argv[1] : "tests/fixtures";
+    uint64_t bits[4];
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int threads = 1; threads <= (cases[i].steps ? 3 : 1); threads++) {
+        for (int threads = 1; threads <= 3; threads++) {
             struct run r;
 
-            run_open(&r, argc > 1 ? argv[1] : "tests/fixtures", cases[i].dir, cases[i].name, threads);
+            run_open(&r, root, cases[i].dir, cases[i].name, threads);
             check_forward(&r);
+            if (cases[i].gradient) check_gradient(&r);
             if (cases[i].steps) check_steps(&r);
-            hash[threads - 1] = model_hash(r.m);
-            CHECK(hash[threads - 1] == hash[0]);
+            bits[threads] = hash_value(&r.bits);
+            CHECK(bits[threads] == bits[1]);
             run_close(&r);
         }
     return 0;
