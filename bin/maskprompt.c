@@ -3,11 +3,14 @@
  * in   {"id":"1#53","history":[...],"candidates":[...],"target":2,"drawn":60,"counts":[...],"chains":[...]}
  * out  {"id":"1#53",...,"prompt":[{...}],"completion":[{...}],"answer":"C","slots":{...},"visit":[...]} */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "io/jsonl.h"
 #include "text/bpe.h"
 #include "text/prompt.h"
+
+enum { NO_BUDGET = 1000000 };
 
 struct options {
     struct prompt_options p;
@@ -29,7 +32,7 @@ static const struct cli_opt opts[] = {
     { 0, "template", CLI_TEXT, AT(template), 0, 0, "words, compact, or a file", "FILE" },
     { 0, "levels", CLI_FLAG, AT(p.levels), 0, 0, "add what a writer may see at each step", NULL },
     { 0, "tokenizer", CLI_TEXT, AT(tokenizer), 0, 0, "tokenizer.json that counts the tokens", "FILE" },
-    { 0, "max-tokens", CLI_INT, AT(max_tokens), 1, 1e6, "budget of a question, with --tokenizer", NULL },
+    { 0, "max-tokens", CLI_INT, AT(max_tokens), 1, NO_BUDGET, "budget of a question, with --tokenizer", NULL },
     { 0 }
 };
 
@@ -54,53 +57,78 @@ static bool fits(void *ctx, const char *text, size_t n) {
     return b->ids.n <= b->max;
 }
 
-static int write_prompts(const json_t *rec, const struct template *t, const struct options *o,
-                         struct budget *b, struct err *err) {
-    size_t n = o->p.form == FORM_RATE ? json_array_size(json_object_get(rec, "candidates")) : 1;
-    const char *split = json_string_value(json_object_get(rec, "split"));
-    json_int_t target = json_integer_value(json_object_get(rec, "target"));
-    bool train = split && split[0] == 't' && split[1] == 'r';
+struct job {
+    struct options o;
+    struct template *t;
+    struct budget b;
+};
 
-    for (size_t c = 0; c < n; c++) {
-        json_t *out;
+static int write_prompt(struct job *j, const json_t *rec, int candidate, struct err *err) {
+    json_t *out = prompt_record(rec, candidate, j->t, &j->o.p, j->b.bpe ? fits : NULL, &j->b, err);
 
-        if (o->p.form == FORM_RATE && train && (json_int_t)c != target) continue;
-        out = prompt_record(rec, (int)c, t, &o->p, b->bpe ? fits : NULL, b, err);
-        if (!out) return -1;
-        jsonl_write(stdout, out);
-        json_decref(out);
-    }
+    if (!out) return -1;
+    jsonl_write(stdout, out);
+    json_decref(out);
     return 0;
 }
 
-int main(int argc, char **argv) {
-    struct options o = { .p = { .contenders = 8, .show = 1, .history = 10 }, .template = "words",
-                         .max_tokens = 1000000 };
-    char **operands = cli_parse(&cli, &o, argc, argv);
-    struct budget budget = { .max = (size_t)o.max_tokens };
-    struct template *t;
-    struct jsonl in;
-    struct err err;
+/* The form rate: a record for each candidate, but where it is for training only the target's. */
+static int write_ratings(struct job *j, const json_t *rec, struct err *err) {
+    const char *split = json_string_value(json_object_get(rec, "split"));
+    int64_t n, target;
+    json_t *candidates;
+    double rating;
+
+    if (jsonl_array(rec, "candidates", &candidates, err)) return -1;
+    n = (int64_t)json_array_size(candidates);
+    if (split && !strcmp(split, "train")) {
+        if (jsonl_int(rec, "target", 0, n - 1, &target, err) || jsonl_number(rec, "target_rating", &rating, err))
+            return -1;
+        return write_prompt(j, rec, (int)target, err);
+    }
+    for (int c = 0; c < n || !c; c++)           /* an empty list is refused by the first prompt */
+        if (write_prompt(j, rec, c, err)) return -1;
+    return 0;
+}
+
+static int write_prompts(struct job *j, const json_t *rec, struct err *err) {
+    return j->o.p.form == FORM_RATE ? write_ratings(j, rec, err) : write_prompt(j, rec, 0, err);
+}
+
+static int run(struct job *j, struct jsonl *in, struct err *err) {
     json_t *rec = NULL;
     int r;
 
-    t = template_load(o.template, &err);
-    if (t && o.tokenizer) budget.bpe = bpe_load(o.tokenizer, &err);
-    if (!t || (o.tokenizer && !budget.bpe)) {
-        cli_complain(&cli, NULL, 0, err.msg);
-        return EXIT_DATA;
-    }
-    jsonl_open(&in, operands);
-    while ((r = jsonl_next(&in, &rec, &err)) > 0) {
-        if ((r = write_prompts(rec, t, &o, &budget, &err)) < 0) break;
+    while ((r = jsonl_next(in, &rec, err)) > 0) {
+        r = write_prompts(j, rec, err);
         json_decref(rec);
-        rec = NULL;
+        if (r) break;
     }
-    if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
-    json_decref(rec);
-    jsonl_close(&in);
-    template_free(t);
-    bpe_free(budget.bpe);
-    free(budget.ids.id);
+    return r;
+}
+
+int main(int argc, char **argv) {
+    struct job j = { .o = { .p = { .contenders = 8, .show = 1, .history = 10 }, .template = "words",
+                            .max_tokens = NO_BUDGET } };
+    char **operands = cli_parse(&cli, &j.o, argc, argv);
+    struct jsonl in;
+    struct err err;
+    int r = -1;
+
+    if (j.o.max_tokens != NO_BUDGET && !j.o.tokenizer) cli_usage(&cli, "--max-tokens needs --tokenizer");
+    j.b.max = (size_t)j.o.max_tokens;
+    j.t = template_load(j.o.template, &err);
+    if (j.t && j.o.tokenizer) j.b.bpe = bpe_load(j.o.tokenizer, &err);
+    if (!j.t || (j.o.tokenizer && !j.b.bpe)) {
+        cli_complain(&cli, NULL, 0, err.msg);
+    } else {
+        jsonl_open(&in, operands);
+        r = run(&j, &in, &err);
+        if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
+        jsonl_close(&in);
+    }
+    template_free(j.t);
+    bpe_free(j.b.bpe);
+    free(j.b.ids.id);
     return cli_finish(&cli) | (r < 0 ? EXIT_DATA : EXIT_OK);
 }

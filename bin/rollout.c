@@ -3,15 +3,12 @@
  * in   {"id":"1#53","prompt":[{...}],"slots":{...},...}
  * out  the same record with "model" and "samples":[{"text","tokens","logprobs","finish","scores",...}] */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cli.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
 #include "rl/group.h"
-#include "train/rundir.h"
 
 struct options {
     const char *model;
@@ -43,41 +40,59 @@ static const struct cli cli = {
     .example = "rollout -m sft prompts.jsonl | reward | rl-update -m sft -o rl"
 };
 
-/* Reads up to n records. Returns their number, or -1. */
-static int read_block(struct jsonl *in, json_t **recs, int n, struct err *err) {
-    int got = 0, r = 1;
+/* Records that are decoded together, and where they came from. */
+struct block {
+    json_t **recs;
+    struct place {
+        const char *file;
+        size_t line;
+    } *places;
+    int n, cap;
+};
 
-    while (got < n && (r = jsonl_next(in, &recs[got], err)) > 0) got++;
-    return r < 0 ? -1 - got : got;
+/* Fills the block. Returns 1, 0 at the end of the input, -1; there may be records in all three cases. */
+static int read_block(struct jsonl *in, struct block *b, struct err *err) {
+    int r = 1;
+
+    for (b->n = 0; b->n < b->cap && (r = jsonl_next(in, &b->recs[b->n], err)) > 0; b->n++)
+        b->places[b->n] = (struct place){ in->name, in->line };
+    return r;
 }
 
-static void write_block(json_t **recs, int n) {
-    for (int i = 0; i < n; i++) {
-        jsonl_write(stdout, recs[i]);
-        json_decref(recs[i]);
+/* Samples and writes the records. Returns 0, or -1 with the place of the record that is bad in `bad`. */
+static int run_block(struct sampler *s, struct block *b, struct place *bad, struct err *err) {
+    int done = b->n ? sampler_run(s, b->recs, b->n, err) : 0;
+
+    for (int i = 0; i < b->n; i++) {
+        if (i < done) jsonl_write(stdout, b->recs[i]);
+        json_decref(b->recs[i]);
     }
+    if (done == b->n) return 0;
+    *bad = b->places[done];
+    return -1;
 }
 
 /* Blocks of records: whole groups, about `batch` sequences at a time. */
-static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct err *err) {
-    int n = (int)((o->batch + o->g.samples - 1) / o->g.samples);
-    json_t **recs = mem_calloc((size_t)n, sizeof(json_t *));
+static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct place *bad,
+               struct err *err) {
+    int n = (int)((o->batch + o->g.samples - 1) / o->g.samples), r = 1;
+    struct block b = { mem_calloc((size_t)n, sizeof *b.recs), mem_calloc((size_t)n, sizeof *b.places), 0, n };
     struct progress p = progress_start("records", 0, o->quiet);
-    size_t done = 0;
-    int got, r = 0;
+    struct err of_record;
+    double done = 0;
 
-    while (!r && (got = read_block(in, recs, n, err)) != 0) {
-        int have = got < 0 ? -1 - got : got;
-
-        if (have) r = sampler_run(s, recs, have, err);
-        if (r) in->line = 0;                    /* the sentence names the record */
-        write_block(recs, r ? 0 : have);
-        for (int i = 0; r && i < have; i++) json_decref(recs[i]);
-        if (got < 0) r = -1;
-        progress_show(&p, (double)(done += (size_t)have), NULL);
+    while (r > 0) {
+        r = read_block(in, &b, err);
+        *bad = (struct place){ in->name, in->line };
+        if (run_block(s, &b, bad, &of_record)) {        /* stands in front of what could not be read */
+            *err = of_record;
+            r = -1;
+        }
+        progress_show(&p, done += b.n, NULL);
     }
     progress_end(&p);
-    free(recs);
+    free(b.recs);
+    free(b.places);
     return r;
 }
 
@@ -88,6 +103,7 @@ int main(int argc, char **argv) {
     struct sampler *s;
     struct pool *pool;
     struct jsonl in;
+    struct place bad;
     struct err err;
     int r = -1;
 
@@ -96,8 +112,8 @@ int main(int argc, char **argv) {
     s = sampler_new(o.model, &o.g, pool, &err);
     if (s) {
         jsonl_open(&in, operands);
-        r = run(s, &in, &o, &err);
-        if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
+        r = run(s, &in, &o, &bad, &err);
+        if (r < 0) cli_complain(&cli, bad.file, bad.line, err.msg);
         jsonl_close(&in);
     } else {
         cli_complain(&cli, NULL, 0, err.msg);

@@ -99,10 +99,10 @@ static int start_group(struct sampler *s, struct group *g, const json_t *rec, st
     g->root = -1;
     if (jsonl_array(rec, "prompt", &prompt, err) || slots_read(&g->slots, s->bpe, rec, err) ||
         chat_encode(s->chat, s->bpe, prompt, NULL, &g->prompt, &start, err))
-        return err_prefix(err, "record %s", id);
+        return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
-        return err_set(err, "record %s: a prompt of %zu tokens and %ld more do not fit the model's %d positions",
-                       id, g->prompt.n, s->o->limit, cfg->max_positions);
+        return err_set(err, "a prompt of %zu tokens and %ld more do not fit the model's %d positions",
+                       g->prompt.n, s->o->limit, cfg->max_positions);
     g->traces = mem_calloc((size_t)s->o->samples, sizeof *g->traces);
     g->branch = mem_alloc((size_t)s->o->samples, sizeof *g->branch);
     for (int k = 0; k < s->o->samples; k++) {
@@ -187,16 +187,14 @@ static void add_samples(const struct sampler *s, const struct group *g, json_t *
 
 int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err) {
     struct group *g = mem_calloc((size_t)n, sizeof *g);
-    int r = 0;
+    int good = 0;
 
     reserve(s, (size_t)n * (size_t)s->o->samples);
-    for (int i = 0; i < n && !r; i++) r = start_group(s, &g[i], recs[i], err);
-    if (!r) {
-        read_prompts(s, g, n);
-        while (decode_round(s, g, n) > 0) continue;
-        for (int i = 0; i < n; i++) add_samples(s, &g[i], recs[i]);
-    }
+    while (good < n && !start_group(s, &g[good], recs[good], err)) good++;
+    if (good) read_prompts(s, g, good);
+    while (good && decode_round(s, g, good) > 0) continue;
+    for (int i = 0; i < good; i++) add_samples(s, &g[i], recs[i]);
     for (int i = 0; i < n; i++) end_group(s, &g[i]);
     free(g);
-    return r;
+    return good;
 }

@@ -29,8 +29,8 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
 void sampler_free(struct sampler *s);
 
 /* Adds "model" and "samples" to each of n prompt records. A sample depends on the seed, the record's id
- * and its number in the group, not on its neighbours. Returns 0, or -1 with a sentence that names the
- * record's id. */
+ * and its number in the group, not on its neighbours. Returns n, or fewer where that record is bad: those
+ * in front of it are done. */
 int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* trace — a free run, a second run for the scores, a forced answer. */
+#define _GNU_SOURCE
 #include "rl/trace.h"
 
 #include <math.h>
@@ -36,11 +37,23 @@ static bool ends(const struct trace *t, int token) {
     return token == t->end || config_is_eos(t->cfg, token);
 }
 
+/* Adds bytes; a zero byte, which records cannot hold, becomes U+FFFD. */
+static void add_bytes(struct buf *b, const char *s, size_t n) {
+    while (n) {
+        size_t k = strnlen(s, n);
+
+        buf_add(b, s, k);
+        if (k < n) buf_puts(b, "\xef\xbf\xbd"), k++;
+        s += k;
+        n -= k;
+    }
+}
+
 static void add_text(struct trace *t, int token) {
     size_t n;
     const char *piece = bpe_piece(t->bpe, token, &n);
 
-    if (piece) buf_add(&t->text, piece, n);
+    if (piece) add_bytes(&t->text, piece, n);
 }
 
 static void force_answer(struct trace *t) {
@@ -50,6 +63,13 @@ static void force_answer(struct trace *t) {
     t->mode = TRACE_FORCED;
 }
 
+/* Every candidate has a verdict: what is left behind the last "no" is shared out in proportion. */
+static void share_rest(struct trace *t) {
+    double any = -expm1(t->log_none);           /* probability that one of them is it */
+
+    for (int k = 0; k < t->slots->n && any > 0; k++) t->score[k] -= log(any);
+}
+
 /* Scores the candidates without a verdict by their labels, and ends. */
 static void score_labels(struct trace *t, const real *logits) {
     const struct slots *s = t->slots;
@@ -57,6 +77,7 @@ static void score_labels(struct trace *t, const real *logits) {
 
     for (int k = 0; k < s->n; k++)
         if (!t->has[k]) max = fmax(max, logits[s->label[k]]);
+    if (max == -INFINITY) share_rest(t);
     for (int k = 0; k < s->n; k++)
         if (!t->has[k]) sum += exp((double)logits[s->label[k]] - max);
     for (int k = 0; k < s->n; k++) {
@@ -175,11 +196,13 @@ static json_t *scores_json(const struct trace *t) {
 json_t *trace_json(const struct trace *t, bool rate) {
     int answer = answer_parse(buf_text(&t->free_text), t->slots->answer, t->slots->text, (size_t)t->slots->n);
     json_t *tokens = json_array(), *logprobs = json_array();
-    struct buf text = { 0 };
+    struct buf decoded = { 0 }, text = { 0 };
     json_t *out;
 
-    bpe_decode(t->bpe, t->free_run.id, t->free_run.n, false, &text);
+    bpe_decode(t->bpe, t->free_run.id, t->free_run.n, false, &decoded);
+    add_bytes(&text, buf_text(&decoded), decoded.n);
     out = json_pack("{s:o}", "text", json_stringn(buf_text(&text), text.n));
+    buf_free(&decoded);
     buf_free(&text);
     for (size_t i = 0; i < t->free_run.n; i++) {
         json_array_append_new(tokens, json_integer(t->free_run.id[i]));

@@ -15,7 +15,7 @@ struct job {
     const struct template *t;
     const struct prompt_options *o;
     int only;                   /* the one candidate in question (rate), or -1 */
-    int contenders;
+    int contenders;             /* candidates that the completion visits */
     size_t shown[VIEW_MAX];     /* chains shown of each candidate */
     size_t history;             /* items of history shown */
 };
@@ -90,8 +90,8 @@ static void add_candidate(struct buf *out, const struct job *j, int c) {
     struct buf chains = { 0 }, genre = { 0 };
 
     label_text(label, c);
-    if (json_is_integer(json_object_get(cand, "year")))
-        snprintf(year, sizeof year, "%lld", (long long)json_integer_value(json_object_get(cand, "year")));
+    if (json_is_number(json_object_get(cand, "year")))
+        snprintf(year, sizeof year, "%.6g", json_number_value(json_object_get(cand, "year")));
     snprintf(count, sizeof count, "%d", j->v.count[c]);
     snprintf(drawn, sizeof drawn, "%d", j->v.drawn);
     for (size_t g = 0; g < json_array_size(genres); g++)
@@ -239,15 +239,21 @@ static json_t *slots(const struct job *j) {
     return out;
 }
 
-/* For each contender's best chain, what its writer may see at steps 1, 2, 3 and, last, with the answer. */
+/* Candidate number k of those that the completion visits. */
+static int visited(const struct job *j, int k) {
+    return j->only >= 0 ? j->only : j->v.by_evidence[k];
+}
+
+/* For each contender's best chain, what its writer may see at steps 1, 2, 3. The closing edge is there for
+ * the true candidate alone: he sees it at a fourth step, with the answer. */
 static json_t *levels(const struct job *j) {
     json_t *out = json_array();
 
     for (int k = 0; k < j->contenders; k++) {
-        int c = j->v.by_evidence[k];
+        int c = visited(j, k), last = c == j->v.target ? 4 : 3;
         json_t *steps = json_array();
 
-        for (int e = 1; e <= 4 && j->shown[c]; e++) {
+        for (int e = 1; e <= last && j->shown[c]; e++) {
             struct buf text = { 0 };
 
             add_chain(&text, j, c, 0, e);
@@ -263,7 +269,7 @@ static json_t *small_numbers(const struct job *j, bool visit) {
     json_t *out = json_array();
 
     for (int k = 0; k < (visit ? j->contenders : j->v.n); k++)
-        json_array_append_new(out, json_integer(visit ? j->v.by_evidence[k] : (json_int_t)j->shown[k]));
+        json_array_append_new(out, json_integer(visit ? visited(j, k) : (json_int_t)j->shown[k]));
     return out;
 }
 
@@ -281,6 +287,7 @@ static void plan(struct job *j) {
 
     j->history = history < (size_t)j->o->history ? history : (size_t)j->o->history;
     j->contenders = j->o->contenders < j->v.n ? (int)j->o->contenders : j->v.n;
+    if (j->only >= 0) j->contenders = 1;
     if (j->o->thoughts == THOUGHTS_ANSWER) j->contenders = 0;
     for (int k = 0; k < j->v.n; k++) {
         int c = j->v.by_evidence[k];
@@ -296,7 +303,7 @@ static int fit_question(struct buf *out, struct job *j, prompt_fits *fits, void 
     for (;;) {
         buf_clear(out);
         add_question(out, j);
-        if (!fits || fits(ctx, out->s, out->n)) return 0;
+        if (!fits || fits(ctx, buf_text(out), out->n)) return 0;
         if (!shrink(j)) return err_set(err, "the candidates alone are more than the token budget");
     }
 }

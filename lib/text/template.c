@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "text/template_builtin.h"
 
 /* Names that a section may use, apart by spaces. Thoughts see the edges that are uncovered, no others. */
@@ -16,7 +17,7 @@ static const struct {
 } sections[SECTIONS] = {
     [SEC_PROMPT] = { "prompt", " history candidates contenders " },
     [SEC_RATE] = { "rate", " history candidates " },
-    [SEC_HISTORY] = { "history", " item title rating year " },
+    [SEC_HISTORY] = { "history", " item title rating " },
     [SEC_CANDIDATE] = { "candidate", " label item title year genres count drawn level levels chains " },
     [SEC_CHAIN] = { "chain", " cite label edge1 edge2 edge3 edge4 " },
     [SEC_EDGE1] = { "edge1", " item title r1 " },
@@ -58,6 +59,7 @@ static int find_section(const char *name) {
 
 /* Whether " name " stands in the list. */
 static bool may_use(enum section s, const char *name, size_t n) {
+    if (!n || memchr(name, ' ', n)) return false;
     for (const char *p = sections[s].uses; (p = memmem(p, strlen(p), name, n)); p++)
         if (p[-1] == ' ' && p[n] == ' ') return true;
     return false;
@@ -74,7 +76,7 @@ static int check_line(enum section s, const char *line, struct err *err) {
         }
         n = strcspn(p + 1, "}");
         if (!p[1 + n]) return err_set(err, "a '{' without '}'");
-        if (!n || !may_use(s, p + 1, n))
+        if (!may_use(s, p + 1, n))
             return err_set(err, "section @%s may not use {%.*s}", sections[s].name, (int)n, p + 1);
     }
     return 0;
@@ -122,13 +124,28 @@ static int read_lines(struct template *t, FILE *f, const char *name, struct err 
     while (!bad && (n = getline(&line, &cap, f)) >= 0) {
         number++;
         if (n && line[n - 1] == '\n') line[n - 1] = 0;
-        if (read_line(t, &r, line, err)) bad = err_prefix(err, "%s:%zu", name, number);
+        if (!utf8_valid(line, strlen(line))) err_set(err, "the line is not UTF-8");
+        else if (!read_line(t, &r, line, err)) continue;
+        bad = err_prefix(err, "%s:%zu", name, number);
     }
     free(line);
     if (!bad && ferror(f)) bad = err_set(err, "%s: %s", name, strerror(errno));
     for (int s = 0; !bad && s < SECTIONS; s++)
         if (!t->given[s]) bad = err_set(err, "%s: section @%s is missing", name, sections[s].name);
     return bad;
+}
+
+/* The texts that are compared with what a model writes have their braces now. */
+static void settle(struct template *t) {
+    static const struct value none = { NULL, NULL };
+
+    for (enum section s = SEC_YES; s <= SEC_ANSWER; s++) {
+        struct buf text = { 0 };
+
+        template_fill(&text, t, s, &none);
+        buf_free(&t->text[s]);
+        t->text[s] = text;
+    }
 }
 
 static FILE *open_template(const char *name) {
@@ -150,6 +167,8 @@ struct template *template_load(const char *name, struct err *err) {
     if (read_lines(t, f, name, err)) {
         template_free(t);
         t = NULL;
+    } else {
+        settle(t);
     }
     fclose(f);
     return t;

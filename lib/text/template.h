@@ -39,10 +39,11 @@ enum section {
 struct template;
 
 /* Reads a template by file name; "words" and "compact" are built in. Returns NULL with the sentence
- * "file:line: ..." on an unknown or missing section, or a name that the section may not use. */
+ * "file:line: ..." on an unknown or missing section, a name that the section may not use, or bytes that
+ * are not UTF-8. */
 struct template *template_load(const char *name, struct err *err);
 
-/* Text of a section as written, placeholders and all. Borrowed. */
+/* Text of SEC_YES, SEC_NO, SEC_NEXT or SEC_ANSWER, which use no names. Borrowed. */
 const char *template_text(const struct template *t, enum section s);
 
 /* A value for a placeholder; arrays of them end with a NULL name. */

@@ -67,12 +67,13 @@ static int read_chains(struct view *v, const json_t *rec, struct err *err) {
         return -1;
     for (int c = 0; c < v->n; c++) {
         const json_t *count = json_array_get(counts, (size_t)c);
+        double x = json_number_value(count);
 
         v->chains[c] = json_array_get(chains, (size_t)c);
         if (!json_is_array(v->chains[c])) return err_set(err, "\"chains\" holds what is not an array");
-        if (!json_is_integer(count) || json_integer_value(count) < 0 || json_integer_value(count) > drawn)
-            return err_set(err, "\"counts\" holds what is not a number from 0 to \"drawn\"");
-        v->count[c] = (int)json_integer_value(count);
+        if (!json_is_number(count) || x != floor(x) || x < 0 || x > (double)drawn)
+            return err_set(err, "\"counts\" holds what is not a whole number from 0 to \"drawn\"");
+        v->count[c] = (int)x;
         for (size_t k = 0; k < json_array_size(v->chains[c]); k++)
             if (check_chain(json_array_get(v->chains[c], k), err)) return -1;
     }
