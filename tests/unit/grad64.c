@@ -206,6 +206,36 @@ static void check_padding(struct config c, struct pool *pool) {
     free(got);
 }
 
+/* Logits are made in chunks of rows, few of a wide vocabulary: all targets at once give the sum of
+ * what they give a few at a time. */
+static void check_chunks(struct config c, struct pool *pool) {
+    enum { WIDE = 88000, FEW = 40 };
+    struct model *m;
+    struct batch b;
+    real *all, *sum;
+    int n;
+
+    c.vocab = WIDE;
+    c.hidden = 8;
+    m = make(c, "policy");
+    batch_make(&b);
+    b.d = decoder_new(m, pool);
+    all = batch_gradient(&b, m, b.dlogprob, b.dentropy);
+    sum = model_block(m);
+    for (n = b.in.n_targets; n > 0; n -= FEW, b.in.targets += FEW) {
+        int at = (int)(b.in.targets - b.targets);
+
+        b.in.n_targets = n < FEW ? n : FEW;
+        decoder_forward(b.d, &b.in, b.logprob, b.entropy);
+        decoder_backward(b.d, &b.in, sum, b.dlogprob + at, b.dentropy + at);
+    }
+    check_same(m, sum, all);
+    decoder_free(b.d);
+    model_free(m);
+    free(all);
+    free(sum);
+}
+
 /* Two groups of three samples, and a pass over them. */
 enum { GROUPS = 2, SAMPLES = 3, LONGEST = 36 };
 struct rollout {
@@ -356,6 +386,8 @@ int main(void) {
         check_adamw(shape(arch, true), 0.5, pool);
         check_adamw(shape(arch, false), 0, pool);
     }
+    check_chunks(shape(ARCH_LLAMA, true), pool);
+    check_chunks(shape(ARCH_LLAMA, false), pool);
     pool_free(pool);
     return 0;
 }
