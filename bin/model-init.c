@@ -58,6 +58,16 @@ static long round_up(long n, long to) {
     return (n + to - 1) / to * to;
 }
 
+/* The token that ends an answer: the tokenizer's own, else <|endoftext|>, else its first special one; -1: none. */
+static int end_token(const struct bpe *t) {
+    int id = bpe_special(t, BPE_EOS);
+
+    if (id < 0) id = bpe_id(t, "<|endoftext|>");
+    for (int i = 0; id < 0 && i < bpe_size(t); i++)
+        if (bpe_is_special(t, i)) id = i;
+    return id;
+}
+
 /* The hyper-parameters that the options and the tokenizer (may be NULL) ask for. */
 static int make_config(struct config *c, const struct options *o, const struct bpe *t, struct err *err) {
     *c = config_default(o->arch);
@@ -77,23 +87,26 @@ static int make_config(struct config *c, const struct options *o, const struct b
     if (t) {
         c->bos = bpe_special(t, BPE_BOS);
         c->pad = bpe_special(t, BPE_PAD);
-        c->eos[0] = bpe_special(t, BPE_EOS) >= 0 ? bpe_special(t, BPE_EOS) : bpe_id(t, "<|endoftext|>");
-        c->n_eos = c->eos[0] >= 0;
+        c->eos[0] = end_token(t);
+        c->n_eos = 1;
+        if (c->eos[0] < 0) return err_set(err, "%s: no special token to end an answer with", o->tokenizer);
     }
     return config_check(c, err);
 }
 
 /* A tokenizer that comes alone (bpe-train's) gets the plain chat form. */
-static int write_tokenizer_config(const char *dir, struct err *err) {
+static int write_tokenizer_config(const struct bpe *t, const char *dir, struct err *err) {
     char *path = rundir_path(dir, "tokenizer_config.json");
+    size_t n;
+    const char *end = bpe_piece(t, end_token(t), &n);
     struct atomic_file f;
     struct stat st;
     json_t *j;
     int r = 0;
 
     if (stat(path, &st)) {
-        j = json_pack("{s:s, s:s, s:s, s:b, s:s}", "tokenizer_class", "PreTrainedTokenizerFast",
-                      "eos_token", "<|endoftext|>", "pad_token", "<|endoftext|>",
+        j = json_pack("{s:s, s:s%, s:s%, s:b, s:s}", "tokenizer_class", "PreTrainedTokenizerFast",
+                      "eos_token", end, n, "pad_token", end, n,
                       "clean_up_tokenization_spaces", 0, "chat_template", CHAT_PLAIN_TEMPLATE);
         if (!(r = atomic_open(&f, path, err))) {
             jsonl_write(f.f, j);
@@ -106,7 +119,7 @@ static int write_tokenizer_config(const char *dir, struct err *err) {
 }
 
 /* The tokenizer of a folder, or a file by any name and what lies beside it. */
-static int write_tokenizer(const char *path, const char *dir, struct err *err) {
+static int write_tokenizer(const struct bpe *t, const char *path, const char *dir, struct err *err) {
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : mem_strdup(".");
     char *to = rundir_path(dir, "tokenizer.json");
@@ -117,21 +130,27 @@ static int write_tokenizer(const char *path, const char *dir, struct err *err) {
     if (!r && !whole) r = checkpoint_copy_file(path, to, err);
     free(to);
     free(folder);
-    return r ? r : write_tokenizer_config(dir, err);
+    return r ? r : write_tokenizer_config(t, dir, err);
 }
 
-static int write_files(const struct options *o, const struct model *m, const char *dir, struct err *err) {
-    if (o->tokenizer && write_tokenizer(o->tokenizer, dir, err)) return -1;
+static int write_files(const struct options *o, const struct model *m, const struct bpe *t, const char *dir,
+                       struct err *err) {
+    if (t && write_tokenizer(t, o->tokenizer, dir, err)) return -1;
     return model_save(m, dir, err);
 }
 
-static int write_model(const struct options *o, const struct model *m, struct err *err) {
+static int write_model(const struct options *o, const struct model *m, const struct bpe *t, struct err *err) {
     char *tmp;
     int r;
 
     if (asprintf(&tmp, "%s.tmp.%ld", o->out, (long)getpid()) < 0) abort();
-    r = mkdir(tmp, 0777) ? err_set(err, "%s: %s", tmp, strerror(errno)) : write_files(o, m, tmp, err);
-    if (!r && rename(tmp, o->out)) r = err_set(err, "%s: %s", o->out, strerror(errno));
+    if (mkdir(tmp, 0777)) {
+        r = err_set(err, "%s: %s", tmp, strerror(errno));
+    } else {
+        r = write_files(o, m, t, tmp, err);
+        if (!r && rename(tmp, o->out)) r = err_set(err, "%s: %s", o->out, strerror(errno));
+        if (r) rundir_remove(tmp);
+    }
     free(tmp);
     return r;
 }
@@ -151,7 +170,7 @@ int main(int argc, char **argv) {
     if (!r && o.tokenizer && !(t = bpe_load(o.tokenizer, &err))) r = -1;
     if (!r && !(r = make_config(&c, &o, t, &err))) {
         m = model_init(&c, o.seed);
-        r = write_model(&o, m, &err);
+        r = write_model(&o, m, t, &err);
         if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->n_params);
     }
     if (r) cli_complain(&cli, NULL, 0, err.msg);

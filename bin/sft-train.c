@@ -34,8 +34,8 @@ static const struct cli_opt opts[] = {
     { 'm', "model", CLI_TEXT, AT(model), 0, 0, "model or run directory to begin with", "DIR" },
     { 'o', "output", CLI_TEXT, AT(out), 0, 0, "run directory; a run that is there goes on", "DIR" },
     { 0, "resume", CLI_FLAG, AT(resume), 0, 0, "go on with the run's own data; reads no records", NULL },
-    { 0, "steps", CLI_INT, AT(steps), 0, 1e9, "optimizer steps; 0: by --epochs", NULL },
-    { 0, "epochs", CLI_REAL, AT(epochs), 0, 1e6, "passes over the data, without --steps", NULL },
+    { 0, "steps", CLI_INT, AT(steps), 0, 1e9, "optimizer steps of the whole run; 0: by --epochs", NULL },
+    { 0, "epochs", CLI_REAL, AT(epochs), 0, 1e6, "passes over the data; 0: one, or all that --minutes allows", NULL },
     { 0, "minutes", CLI_REAL, AT(minutes), 0, 1e6, "stop after so long; 0: no limit", NULL },
     { 0, "batch", CLI_INT, AT(batch), 1, 65536, "examples of a step", NULL },
     { 0, "max-tokens", CLI_INT, AT(max_tokens), 0, 1e6, "longer examples are left out; 0: as the model allows", NULL },
@@ -78,18 +78,19 @@ struct training {
     long step, total;
     double tokens;              /* seen since the run began */
     double best;                /* least validation loss so far; NaN: none */
+    long best_step;
     int *order;
     long epoch;                 /* of `order` */
 };
 
 static json_t *options_json(const struct options *o) {
-    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}",
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}",
                      "batch", (json_int_t)o->batch, "lr", o->lr, "warmup", (json_int_t)o->warmup,
                      "max-tokens", (json_int_t)o->max_tokens, "schedule",
                      (const char *[]){ "constant", "linear", "cosine" }[o->schedule], "final-lr", o->final,
                      "beta1", o->adamw.beta1, "beta2", o->adamw.beta2, "eps", o->adamw.eps,
                      "weight-decay", o->adamw.weight_decay, "max-grad-norm", o->adamw.max_grad_norm,
-                     "leaves", (json_int_t)o->leaves, "seed", (json_int_t)o->seed);
+                     "leaves", (json_int_t)o->leaves, "rows", (json_int_t)o->rows, "seed", (json_int_t)o->seed);
 }
 
 /* Reads records into the spool `name` of the run, unless --resume, and maps it. */
@@ -110,7 +111,7 @@ static int open_data(struct training *t, const char *name, char *const *files, s
             err_prefix(err, in.line ? "%s:%zu" : "%s", in.name, in.line);
         jsonl_close(&in);
     }
-    if (!bad) bad = data_open(d, path, err);
+    if (!bad) bad = data_open(d, path, r.vocab, err);
     if (!bad && r.skipped)
         cli_note(&cli, "%zu examples of more than %ld tokens are left out", r.skipped, r.max_tokens);
     chat_free(chat);
@@ -141,6 +142,22 @@ static int check_memory(const struct training *t, struct err *err) {
                    need / 1048576, have / 1048576);
 }
 
+/* Takes the counts of the last step over. A stop between a step and its link `best` is mended here. */
+static int take_state(struct training *t, const json_t *state, struct err *err) {
+    int64_t step, best = -1;
+
+    if (jsonl_int(state, "global_step", 0, INT32_MAX, &step, err) || jsonl_number(state, "num_tokens", &t->tokens, err))
+        return err_prefix(err, "%s/last/state.json", t->run.path);
+    t->step = (long)step;
+    if (json_is_number(json_object_get(state, "best"))) {
+        if (jsonl_number(state, "best", &t->best, err) || jsonl_int(state, "best_step", 0, step, &best, err))
+            return err_prefix(err, "%s/last/state.json", t->run.path);
+        t->best_step = (long)best;
+        if (best == step && rundir_best(&t->run, t->step, err)) return -1;
+    }
+    return checkpoint_same_options(json_object_get(state, "options"), t->options, err);
+}
+
 /* The model and moments: those of the run's last step, or the base model and zeros. */
 static int load_state(struct training *t, struct err *err) {
     long last = rundir_last(&t->run);
@@ -153,17 +170,15 @@ static int load_state(struct training *t, struct err *err) {
     t->best = NAN;
     if (last < 0) return 0;
     if (checkpoint_load(&t->run, t->model, &t->adamw, &state, err)) return -1;
-    t->step = (long)json_integer_value(json_object_get(state, "global_step"));
-    t->tokens = json_number_value(json_object_get(state, "num_tokens"));
-    if (json_is_number(json_object_get(state, "best"))) t->best = json_number_value(json_object_get(state, "best"));
-    last = checkpoint_same_options(json_object_get(state, "options"), t->options, err);
+    last = take_state(t, state, err);
     json_decref(state);
     return (int)last;
 }
 
 static int save(struct training *t, struct err *err) {
-    json_t *state = json_pack("{s:I, s:f, s:o, s:O}", "global_step", (json_int_t)t->step, "num_tokens", t->tokens,
-                              "best", isnan(t->best) ? json_null() : json_real(t->best), "options", t->options);
+    json_t *state = json_pack("{s:I, s:f, s:o, s:I, s:O}", "global_step", (json_int_t)t->step,
+                              "num_tokens", t->tokens, "best", jsonl_real(t->best),
+                              "best_step", (json_int_t)t->best_step, "options", t->options);
     int r = checkpoint_save(&t->run, t->step, t->model, &t->adamw, t->base, state, err);
 
     json_decref(state);
@@ -233,6 +248,7 @@ static int validate(struct training *t, struct err *err) {
     json_decref(j);
     if (!isnan(t->best) && s.loss / s.targets >= t->best) return 0;
     t->best = s.loss / s.targets;
+    t->best_step = t->step;
     return save(t, err) || rundir_best(&t->run, t->step, err) ? -1 : 0;
 }
 
@@ -270,7 +286,7 @@ static int train(struct training *t, struct err *err) {
 static long total_steps(const struct options *o, size_t examples) {
     if (o->steps) return o->steps;
     if (o->minutes > 0 && o->epochs <= 0) return 1000000000;
-    return (long)ceil(o->epochs * (double)examples / (double)o->batch);
+    return (long)ceil((o->epochs > 0 ? o->epochs : 1) * (double)examples / (double)o->batch);
 }
 
 static int open_all(struct training *t, char *const *operands, struct err *err) {
@@ -302,15 +318,14 @@ static void close_all(struct training *t) {
 static void check_options(const struct options *o, char *const *operands) {
     if (!o->out) cli_usage(&cli, "--output is missing");
     if (o->leaves & (o->leaves - 1)) cli_usage(&cli, "--leaves is 1, 2, 4 or 8");
-    if (!o->steps && o->epochs <= 0 && o->minutes <= 0) cli_usage(&cli, "one of --steps, --epochs, --minutes is needed");
-    if (o->minutes > 0 && !o->steps && o->schedule != SCHEDULE_CONSTANT)
-        cli_usage(&cli, "--minutes without --steps needs --schedule constant");
+    if (o->minutes > 0 && !o->steps && o->epochs <= 0 && o->schedule != SCHEDULE_CONSTANT)
+        cli_usage(&cli, "--minutes without --steps or --epochs needs --schedule constant");
     if (o->resume && *operands) cli_usage(&cli, "--resume reads no records, but there is '%s'", *operands);
     if (!o->resume && !*operands && isatty(STDIN_FILENO)) cli_usage(&cli, "stdin is a terminal");
 }
 
 int main(int argc, char **argv) {
-    struct options o = { .epochs = 1, .batch = 32, .leaves = 8, .rows = 8192, .lr = 1e-3, .warmup = 10,
+    struct options o = { .batch = 32, .leaves = 8, .rows = 8192, .lr = 1e-3, .warmup = 10,
                          .schedule = SCHEDULE_COSINE, .adamw = { 0.9, 0.95, 1e-8, 0.01, 1 }, .save_every = 100,
                          .eval_every = 100, .seed = 1 };
     char **operands = cli_parse(&cli, &o, argc, argv);
@@ -319,7 +334,6 @@ int main(int argc, char **argv) {
     int r;
 
     check_options(&o, operands);
-    cli_catch_stop();
     t.options = options_json(&o);
     t.pool = pool_new((int)o.threads);
     if ((r = rundir_open(&t.run, o.out, &err)) > 0) {
@@ -327,7 +341,10 @@ int main(int argc, char **argv) {
         close_all(&t);
         return EXIT_LOCKED;
     }
-    if (!r && !(r = open_all(&t, operands, &err))) r = train(&t, &err);
+    if (!r && !(r = open_all(&t, operands, &err))) {
+        cli_catch_stop();       /* not before: input that a Ctrl-C cuts short must not become the run's data */
+        r = train(&t, &err);
+    }
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     close_all(&t);
     r = cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);

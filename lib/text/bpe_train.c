@@ -128,8 +128,8 @@ struct learning {
     } *heap;
     size_t n_heap, cap_heap;
     char **piece;           /* [vocab] tokens in the byte-level alphabet; owned */
-    int n;
-    int *seen;              /* [words] the merge that visited the word last */
+    int n, n_special;
+    int *seen;              /* [words] the merge that visited the word last, from 1 */
 };
 
 static struct pair *find_pair(struct learning *l, int32_t left, int32_t right) {
@@ -222,6 +222,17 @@ static void merge_in(struct learning *l, int number, int32_t left, int32_t right
     w->n = k;
 }
 
+/* The id of a token by its spelling, which it takes over: a new one, unless a special token is spelt the same. */
+static int32_t add_piece(struct learning *l, char *piece) {
+    for (int i = 0; i < l->n_special; i++)
+        if (!strcmp(l->piece[i], piece)) {
+            free(piece);
+            return i;
+        }
+    l->piece[l->n] = piece;
+    return l->n++;
+}
+
 /* Tokens of single bytes, in the order of their characters. */
 static void add_bytes(struct learning *l, int32_t of_byte[256]) {
     for (uint32_t c = 0; c < 0x200; c++) {
@@ -230,8 +241,7 @@ static void add_bytes(struct learning *l, int32_t of_byte[256]) {
 
         if (byte < 0) continue;
         bpe_put_char(&b, c);
-        of_byte[byte] = l->n;
-        l->piece[l->n++] = b.s;
+        of_byte[byte] = add_piece(l, b.s);
     }
 }
 
@@ -250,20 +260,20 @@ static void count_pairs(struct learning *l, const int32_t of_byte[256]) {
 }
 
 /* Merges the best pair. The list of words is taken out of the pair: the table may move. */
-static void merge_pair(struct learning *l, const struct best *b) {
+static void merge_pair(struct learning *l, const struct best *b, int number) {
     struct pair *p = find_pair(l, b->left, b->right);
     size_t n = p->n;
-    int *words = p->words, id = l->n;
+    int *words = p->words, id;
     struct buf whole = { 0 };
 
     p->words = NULL;
     p->n = p->cap = 0;
     buf_puts(&whole, l->piece[b->left]);
     buf_puts(&whole, l->piece[b->right]);
-    l->piece[l->n++] = whole.s;
+    id = add_piece(l, whole.s);
     for (size_t k = 0; k < n; k++) {
-        if (l->seen[words[k]] == id) continue;
-        l->seen[words[k]] = id;
+        if (l->seen[words[k]] == number) continue;
+        l->seen[words[k]] = number;
         merge_in(l, words[k], b->left, b->right, id);
     }
     find_pair(l, b->left, b->right)->count = 0;
@@ -284,7 +294,7 @@ static json_t *learn_merges(struct learning *l, int vocab, long min_count) {
             continue;
         }
         json_array_append_new(merges, json_pack("[s,s]", l->piece[b.left], l->piece[b.right]));
-        merge_pair(l, &b);
+        merge_pair(l, &b, (int)json_array_size(merges));
     }
     return merges;
 }
@@ -331,6 +341,7 @@ json_t *bpe_trainer_run(struct bpe_trainer *t, int vocab, long min_count, const 
     grow_pairs(&l);
     l.piece = mem_calloc((size_t)vocab + n_special + 256, sizeof *l.piece);
     for (size_t i = 0; i < n_special; i++) l.piece[l.n++] = mem_strdup(special[i]);
+    l.n_special = l.n;
     add_bytes(&l, of_byte);
     count_pairs(&l, of_byte);
     l.seen = mem_calloc(t->n, sizeof *l.seen);

@@ -21,7 +21,8 @@ void bpe_trainer_free(struct bpe_trainer *t);
 void bpe_trainer_add(struct bpe_trainer *t, const char *text, size_t n);
 
 /* Learns up to `vocab` tokens: the special ones, the 256 bytes, then merges of pairs that occur
- * min_count times or more. Returns the tokenizer.json, a new reference. */
+ * min_count times or more. What a special token spells has its id, a byte or merge too. Returns the
+ * tokenizer.json, a new reference. */
 json_t *bpe_trainer_run(struct bpe_trainer *t, int vocab, long min_count, const char *const *special,
                         size_t n_special);
 

@@ -85,6 +85,7 @@ int checkpoint_save(const struct rundir *r, long step, const struct model *m, co
     bad = model_save(m, dir, err) || checkpoint_copy_tokenizer(base, dir, err) ||
           save_block(dir, "exp_avg.safetensors", m, a->m, err) ||
           save_block(dir, "exp_avg_sq.safetensors", m, a->v, err) || save_state(dir, state, err);
+    if (bad) rundir_remove(dir);            /* a full disk gets its room back */
     free(dir);
     return bad || rundir_commit(r, step, err) ? -1 : 0;
 }

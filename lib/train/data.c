@@ -36,10 +36,12 @@ static int encode(struct data_reader *r, const json_t *rec, struct bpe_ids *ids,
     json_t *prompt = json_object_get(rec, "prompt"), *completion = json_object_get(rec, "completion");
     json_t *messages = json_object_get(rec, "messages"), *head, *tail;
     size_t n = json_array_size(messages);
+    const char *role = n ? json_string_value(json_object_get(json_array_get(messages, n - 1), "role")) : NULL;
     int bad;
 
     if (prompt && completion) return chat_encode(r->chat, r->bpe, prompt, completion, ids, start, err);
-    if (n < 2) return err_set(err, "no \"prompt\" and \"completion\", nor \"messages\" that end with an answer");
+    if (n < 2 || !role || strcmp(role, "assistant"))
+        return err_set(err, "no \"prompt\" and \"completion\", nor \"messages\" that end with the assistant's");
     head = json_array();
     tail = json_array();
     for (size_t i = 0; i < n; i++) json_array_append(i + 1 < n ? head : tail, json_array_get(messages, i));
@@ -88,15 +90,20 @@ static int read_records(struct data_reader *r, struct growing *g, struct jsonl *
     return 0;
 }
 
-static struct head make_head(const struct growing *g) {
+static uint64_t hash_of(const struct data *d) {
     struct hash h = hash_start();
-    struct head head = { .n = g->n, .ids = g->ids.n };
+
+    hash_bytes(&h, d->at, (d->n + 1) * sizeof *d->at);
+    hash_bytes(&h, d->start, d->n * sizeof *d->start);
+    hash_bytes(&h, d->id, d->at[d->n] * sizeof *d->id);
+    return hash_value(&h);
+}
+
+static struct head make_head(const struct growing *g) {
+    struct data d = { .n = g->n, .at = g->at, .start = g->start, .id = g->ids.id };
+    struct head head = { .n = g->n, .ids = g->ids.n, .hash = hash_of(&d) };
 
     memcpy(head.magic, magic, sizeof magic);
-    hash_bytes(&h, g->at, (g->n + 1) * sizeof *g->at);
-    hash_bytes(&h, g->start, g->n * sizeof *g->start);
-    hash_bytes(&h, g->ids.id, g->ids.n * sizeof *g->ids.id);
-    head.hash = hash_value(&h);
     return head;
 }
 
@@ -127,7 +134,7 @@ int data_spool(struct data_reader *r, struct jsonl *in, const char *path, struct
 
         if (!exists(path)) {
             bad = write_spool(&g, &head, path, err);
-        } else if (!(bad = data_open(&old, path, err))) {
+        } else if (!(bad = data_open(&old, path, r->vocab, err))) {
             if (old.hash != head.hash)
                 bad = err_set(err, "these records are not those that the run was begun with (%s)", path);
             data_close(&old);
@@ -139,18 +146,21 @@ int data_spool(struct data_reader *r, struct jsonl *in, const char *path, struct
     return bad;
 }
 
-/* Whether the sizes in the head fit the file, and the offsets lie in order. */
-static bool sound(const struct data *d, const struct head *h) {
+/* Whether the sizes in the head fit the file, the offsets lie in order, and the tokens are below `vocab`. */
+static bool sound(const struct data *d, const struct head *h, long vocab) {
     size_t rest = d->bytes - sizeof *h;
 
     if (memcmp(h->magic, magic, sizeof magic) || !h->n || h->n > rest / 12 || h->ids > rest / 4) return false;
     if (rest != (h->n + 1) * 8 + h->n * 4 + h->ids * 4) return false;
     for (size_t i = 0; i < h->n; i++)
-        if (d->at[i] >= d->at[i + 1] || d->at[i] + d->start[i] >= d->at[i + 1]) return false;
-    return !d->at[0] && d->at[h->n] == h->ids;
+        if (d->at[i] >= d->at[i + 1] || !d->start[i] || d->start[i] >= d->at[i + 1] - d->at[i]) return false;
+    if (d->at[0] || d->at[h->n] != h->ids) return false;
+    for (size_t i = 0; i < h->ids; i++)
+        if (d->id[i] < 0 || d->id[i] >= vocab) return false;
+    return hash_of(d) == h->hash;
 }
 
-int data_open(struct data *d, const char *path, struct err *err) {
+int data_open(struct data *d, const char *path, long vocab, struct err *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     const struct head *h;
     struct stat st;
@@ -175,7 +185,7 @@ int data_open(struct data *d, const char *path, struct err *err) {
         d->at = (const uint64_t *)(h + 1);
         d->start = (const uint32_t *)(d->at + d->n + 1);
         d->id = (const int32_t *)(d->start + d->n);
-        if (sound(d, h)) return 0;
+        if (sound(d, h, vocab)) return 0;
     }
     data_close(d);
     return err_set(err, "%s: not a spool, or damaged", path);

@@ -40,8 +40,9 @@ struct data_reader {
  * {"messages"}, the last of which is the completion. Returns 0 or -1. */
 int data_spool(struct data_reader *r, struct jsonl *in, const char *path, struct err *err);
 
-/* Maps a spool. Returns 0 or -1; data_close. */
-int data_open(struct data *d, const char *path, struct err *err);
+/* Maps a spool and checks it: sizes, hash, and that each token is one of the model's `vocab`. Returns 0 or
+ * -1; data_close. */
+int data_open(struct data *d, const char *path, long vocab, struct err *err);
 void data_close(struct data *d);
 
 /* The example at place i of the endless sequence that runs through all examples, in another order in

@@ -72,11 +72,34 @@ static int make_folders(const char *path, struct err *err) {
     return r;
 }
 
+void rundir_remove(const char *path) {
+    DIR *d = opendir(path);
+    struct dirent *e;
+
+    if (!d) return;
+    while ((e = readdir(d)))
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+    rmdir(path);
+}
+
+/* Drops the files, not folders, that a killed process left beside their targets (io/atomic). */
+static void drop_leftovers(const char *path) {
+    DIR *d = opendir(path);
+    struct dirent *e;
+
+    if (!d) return;
+    while ((e = readdir(d)))
+        if (strstr(e->d_name, ".tmp.")) unlinkat(dirfd(d), e->d_name, 0);
+    closedir(d);
+}
+
 int rundir_open(struct rundir *r, const char *path, struct err *err) {
     char *lock;
 
     *r = (struct rundir){ .lock = -1 };
     if (make_folders(path, err)) return -1;
+    if (exists(path, "config.json")) return err_set(err, "%s: a model directory cannot be a run directory", path);
     lock = rundir_path(path, "lock");
     r->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (r->lock < 0 || flock(r->lock, LOCK_EX | LOCK_NB)) {
@@ -89,6 +112,7 @@ int rundir_open(struct rundir *r, const char *path, struct err *err) {
         return locked ? 1 : -1;
     }
     free(lock);
+    drop_leftovers(path);
     r->path = mem_strdup(path);
     return 0;
 }
@@ -117,22 +141,10 @@ long rundir_last(const struct rundir *r) {
     return linked(r, "last");
 }
 
-/* Removes a folder of plain files. */
-static void remove_step(const char *path) {
-    DIR *d = opendir(path);
-    struct dirent *e;
-
-    if (!d) return;
-    while ((e = readdir(d)))
-        if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) unlinkat(dirfd(d), e->d_name, 0);
-    closedir(d);
-    rmdir(path);
-}
-
 char *rundir_begin(const struct rundir *r, long step, struct err *err) {
     char *path = step_path(r->path, step, ".tmp");
 
-    remove_step(path);
+    rundir_remove(path);
     if (!mkdir(path, 0777)) return path;
     fail(path, err);
     free(path);
@@ -154,7 +166,7 @@ static void prune(const struct rundir *r) {
             if (!pass && !*end && step < last && step > before) before = step;
             if (!pass || (!*end && (step == last || step == before || step == best))) continue;
             path = rundir_path(r->path, e->d_name);
-            remove_step(path);
+            rundir_remove(path);
             free(path);
         }
     }
@@ -167,7 +179,7 @@ int rundir_commit(const struct rundir *r, long step, struct err *err) {
     int bad = atomic_sync_dir(tmp, err);
 
     if (!bad) {
-        remove_step(path);              /* there only if a stop came between rename and link */
+        rundir_remove(path);              /* there only if a stop came between rename and link */
         if (rename(tmp, path)) bad = fail(path, err);
     }
     if (!bad) bad = atomic_sync_dir(r->path, err);

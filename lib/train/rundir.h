@@ -21,8 +21,9 @@ char *model_dir_resolve(const char *dir);
 /* "dir/name"; free() it. */
 char *rundir_path(const char *dir, const char *name);
 
-/* Makes the folder if need be and takes its lock. Returns 0, 1 if another process holds it, -1 with a
- * sentence. Close it in the first case. */
+/* Makes the folder if need be, takes its lock, and drops files that were never completed. Returns 0, 1 if
+ * another process holds it, -1 with a sentence, also for a folder that is a model itself. Close it in the
+ * first case. */
 int rundir_open(struct rundir *r, const char *path, struct err *err);
 void rundir_close(struct rundir *r);
 
@@ -37,5 +38,8 @@ int rundir_commit(const struct rundir *r, long step, struct err *err);
 
 /* Makes `best` point to a complete step. Returns 0 or -1. */
 int rundir_best(const struct rundir *r, long step, struct err *err);
+
+/* Removes a folder of plain files. Failure is no error. */
+void rundir_remove(const char *path);
 
 #endif
