@@ -102,6 +102,7 @@ static int read_facts(struct view *v, const json_t *rec, struct err *err) {
     for (int c = 0; c < v->n; c++) x[c] = v->count[c];
     set_levels(v->level, 1, x, v->n);
     if (!facts) return 0;
+    if (!json_is_object(facts)) return err_set(err, "\"facts\" is not an object");
     json_object_foreach(facts, name, list) {
         if (k == VIEW_FACTS) return err_set(err, "\"facts\" has more than %d entries", VIEW_FACTS);
         if (per_candidate(v, facts, name, &list, err)) return err_prefix(err, "\"facts\"");
