@@ -33,3 +33,12 @@ void metrics_case(struct metrics *m, const double *scores, size_t n, size_t targ
     *m = (struct metrics){ 0 };
     for (size_t k = 1; k <= tied; k++) add_rank(m, above + k, 1 / (double)tied);
 }
+
+void metrics_add(struct metrics *sum, const struct metrics *m) {
+    sum->hr1 += m->hr1;
+    sum->hr5 += m->hr5;
+    sum->hr10 += m->hr10;
+    sum->ndcg5 += m->ndcg5;
+    sum->ndcg10 += m->ndcg10;
+    sum->mrr += m->mrr;
+}

@@ -9,12 +9,15 @@
 #include <stddef.h>
 
 /* Hit rate: 1 if rank <= k. NDCG with one relevant item: 1 / log2(1 + rank) if rank <= k.
- * MRR: 1 / rank. Doubles alone, so that a struct may be summed as an array. */
+ * MRR: 1 / rank. */
 struct metrics {
     double hr1, hr5, hr10, ndcg5, ndcg10, mrr;
 };
 
 /* Metrics of one case with scores[n], of which scores[target] is the true candidate's. */
 void metrics_case(struct metrics *m, const double *scores, size_t n, size_t target);
+
+/* Adds each of m to that of `sum`. */
+void metrics_add(struct metrics *sum, const struct metrics *m);
 
 #endif
