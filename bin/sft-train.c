@@ -3,6 +3,7 @@
  * in   {"prompt":[{...}],"completion":[{...}]} or {"messages":[{...}]}; other fields are not looked at
  * out  a metric record per step; the model, and all that a stopped run needs to go on, in a run folder */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,8 +196,19 @@ static double peak_rss(void) {
     return (double)u.ru_maxrss * 1024;
 }
 
-static void print_metric(const struct training *t, const struct batch_stats *s, double lr, double norm,
-                         double seconds) {
+/* Records are written as they come. When that fails the run stops, and its last checkpoint has no record
+ * before it that is missing. Returns 0 or -1. */
+static int print_record(json_t *j, struct err *err) {
+    jsonl_write(stdout, j);
+    json_decref(j);
+    if (!fflush(stdout)) return 0;
+    err_set(err, "stdout: %s", strerror(errno));
+    clearerr(stdout);                   /* it is said once */
+    return -1;
+}
+
+static int print_metric(const struct training *t, const struct batch_stats *s, double lr, double norm,
+                        double seconds, struct err *err) {
     double n = s->targets;
     json_t *j = json_pack("{s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
                           "global_step", (json_int_t)t->step,
@@ -208,9 +220,7 @@ static void print_metric(const struct training *t, const struct batch_stats *s, 
                           "tokens_per_second", jsonl_float((float)(s->tokens / seconds)),
                           "peak_rss", (json_int_t)peak_rss());
 
-    jsonl_write(stdout, j);
-    fflush(stdout);
-    json_decref(j);
+    return print_record(j, err);
 }
 
 /* Picks the step's examples, computes the gradient, steps. Returns 0 or -1. */
@@ -225,11 +235,10 @@ static int train_step(struct training *t, const struct schedule *schedule, size_
     norm = adamw_step(&t->adamw, t->model, grad, lr, &t->o->adamw, t->pool);
     if (!isfinite(norm) || !isfinite(s.loss))
         return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
-                       t->step + 1, s.loss / s.targets, norm);
+                       t->step + 1, fabs(s.loss / s.targets), fabs(norm));
     t->step++;
     t->tokens += s.tokens;
-    print_metric(t, &s, lr, norm, progress_clock() - start);
-    return 0;
+    return print_metric(t, &s, lr, norm, progress_clock() - start, err);
 }
 
 /* The loss on the validation records. A better one makes this step the best. */
@@ -244,8 +253,7 @@ static int validate(struct training *t, struct err *err) {
     j = json_pack("{s:I, s:o, s:o, s:o}", "global_step", (json_int_t)t->step, "eval_loss",
                   jsonl_real(s.loss / s.targets), "eval_entropy", jsonl_real(s.entropy / s.targets),
                   "eval_mean_token_accuracy", jsonl_real(s.hits / s.targets));
-    jsonl_write(stdout, j);
-    json_decref(j);
+    if (print_record(j, err)) return -1;
     if (!isnan(t->best) && s.loss / s.targets >= t->best) return 0;
     t->best = s.loss / s.targets;
     t->best_step = t->step;

@@ -69,12 +69,18 @@ static void keep_mode(const struct atomic_file *a) {
     if (!stat(a->path, &old) && fchmod(fileno(a->f), old.st_mode & 07777)) errno = 0;
 }
 
+/* A stream remembers that a write failed, not why: one more byte, into a file that is about to go, tells. */
+static int fail_write(const struct atomic_file *a, struct err *err) {
+    if (write(fileno(a->f), "", 1) == 1) return err_set(err, "%s: a write failed", a->path);
+    return fail(a->path, err);
+}
+
 int atomic_commit(struct atomic_file *a, struct err *err) {
-    int bad;
+    int bad = 0;
 
     keep_mode(a);
-    bad = ferror(a->f) || fflush(a->f) || fsync(fileno(a->f));
-    if (bad) fail(a->path, err);
+    if (ferror(a->f)) bad = fail_write(a, err);
+    else if (fflush(a->f) || fsync(fileno(a->f))) bad = fail(a->path, err);
     if (fclose(a->f) && !bad) bad = fail(a->path, err);
     a->f = NULL;
     if (!bad && rename(a->tmp, a->path)) bad = fail(a->path, err);

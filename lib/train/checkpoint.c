@@ -33,8 +33,9 @@ int checkpoint_copy_file(const char *from, const char *to, struct err *err) {
         fclose(in);
         return -1;
     }
+    errno = 0;
     bad = copy_stream(in, out.f);
-    if (bad) err_set(err, "%s: %s", to, strerror(errno));
+    if (bad) err_set(err, "%s: %s", ferror(in) ? from : to, errno ? strerror(errno) : "a write failed");
     if (bad) atomic_abort(&out);
     else bad = atomic_commit(&out, err);
     fclose(in);
