@@ -7,7 +7,7 @@
  *     recency      exp(-r / 3), r the rank of i0 in u0's history, 0 the latest
  *     similarity   sum of ln(1 + users / n_i) over the shared items i, divided by sqrt(n_u1)
  *     transition   exp(-|g| / 4), g the place of c less the place of i0 in u1's order of events
- *     agreement    1 / (1 + |difference of u0's and u1's ratings of i0|)
+ *     agreement    1 / (1 + |difference of u0's and u1's ratings of i0|), 1 where one is missing
  * n counts known events, users those who have one. Nothing depends on the target: u0's own edges to
  * candidates are not looked at.
  * Source: R2Rec (arXiv 2506.05069), section 3; the laws are measured in chainsample(1). */

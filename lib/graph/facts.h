@@ -4,8 +4,8 @@
  *   follow     sum over u0's last items, weighted exp(-r/3), of how many others took c within five
  *              events after that item
  *   lift       follow / (popular + 10)
- *   path       transition * similarity * recency (graph/chain.h), summed over all chains to c
- *   near20     of the 20 users nearest by recent overlap, how many had c
+ *   path       transition * similarity * recency (graph/chain.h), summed over the enumerated chains to c
+ *   near20     of the 20 users nearest by recent overlap (those as near as the 20th too), how many had c
  *   near50     of the 50 nearest
  *   together   mean cosine of c with u0's last three items
  *   popular    known events of c

@@ -1,4 +1,4 @@
-/* split — targets and known graphs of both protocols on a toy whose answers are written out by hand. */
+/* split — targets and known graphs of both protocols on a toy, against answers found by hand. */
 #include "graph/split.h"
 
 #include <string.h>
@@ -101,7 +101,7 @@ static void check_loo(void) {
     check(EVENTS, &o, PART_TEST, "a1 a2 a3 a4 b1 b2 c1", "a#5:5/4 b#3:3/2 c#2:2/1");
 }
 
-/* 11 events at days 0 .. 10: the cut at 0.75 is the time at index 8; of the 8 before it, index 6. */
+/* 11 events at days 0 .. 10: the cut at 0.75 is the time at index 8; of the 8 before it, at 6. */
 static void check_global(void) {
     struct split_options o = { .kind = SPLIT_GLOBAL, .cut = 0.75, .min_history = 1 };
 
@@ -115,7 +115,7 @@ static void check_global(void) {
     check(EVENTS, &o, PART_VALID, "a1 a2 a3 b1 b2 c1", "a#4:4/3 d#1:1/0");
 }
 
-/* Events of one moment: under loo the line of input orders them; under global none knows another. */
+/* Events of one moment: loo orders them by line of input; under global none knows another. */
 static void check_ties(void) {
     struct split_options loo = { .kind = SPLIT_LOO }, global = { .kind = SPLIT_GLOBAL, .cut = 0.9 };
     struct graph_builder *b = graph_builder_new();
@@ -124,7 +124,8 @@ static void check_ties(void) {
     struct split s;
     struct err err;
 
-    for (int k = 0; k < 6; k++) graph_add_event(b, "a", items[k], NAN, k < 1 ? 0 : k < 4 ? DAY : 2 * DAY);
+    for (int k = 0; k < 6; k++)
+        graph_add_event(b, "a", items[k], NAN, k < 1 ? 0 : k < 4 ? DAY : 2 * DAY);
     graph_add_event(b, "b", "1", NAN, 3 * DAY);
     g = graph_build(b, true);
     CHECK(!split_make(&s, g, &loo, PART_TRAIN, &err));
@@ -155,6 +156,7 @@ int main(void) {
     check_refused("", true, &loo, PART_TRAIN, "the graph has no events");
     check_refused(EVENTS, true, &loo, PART_TEST, "no user has enough events for a case");
     check_refused(EVENTS, false, &global, PART_TEST, "a split in time needs events with times");
-    check_refused(EVENTS, false, &gap, PART_TRAIN, "a pause before a target needs events with times");
+    check_refused(EVENTS, false, &gap, PART_TRAIN,
+                  "a pause before a target needs events with times");
     return 0;
 }
