@@ -23,8 +23,8 @@ void stats_wilson(double p, size_t n, double *lo, double *hi) {
     double centre = (p + zz / 2) / (1 + zz);
     double half = STATS_Z95 * sqrt(fmax(0, p * (1 - p)) / N + zz / (4 * N)) / (1 + zz);
 
-    *lo = fmax(0, centre - half);
-    *hi = fmin(1, centre + half);
+    *lo = p <= 0 ? 0 : fmax(0, centre - half);      /* the ends are exact, not off by rounding */
+    *hi = p >= 1 ? 1 : fmin(1, centre + half);
 }
 
 /* 2 P(X <= less), X binomial (n, 1/2): from its largest term, C(n, less) / 2^n, downwards; each term

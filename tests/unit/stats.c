@@ -20,6 +20,8 @@ static void check_wilson(void) {
         stats_wilson(golden[i].hits / (double)golden[i].n, golden[i].n, &lo, &hi);
         CHECK_NEAR(lo, golden[i].lo, 1e-14);
         CHECK_NEAR(hi, golden[i].hi, 1e-14);
+        CHECK(golden[i].lo > 0 || lo == 0);
+        CHECK(golden[i].hi < 1 || hi == 1);
     }
 }
 
