@@ -181,10 +181,10 @@ C. Red Kite: 7 of 10 chains, evidence 84
 Which rating from 1 to 5 does the user give it?" ]
     [ "$(jq -r '.completion[0].content' <<< "$output")" = \
 " Cold Harbour was rated 3 [C1.1], by user eve 3 [C1.2], who rated Red Kite 5 [C1.3].
-Answer: 5" ]
+Answer:5" ]
     [ "$(jq -c '[.id,.case,.candidate,.form,.answer,.visit,.shown]' <<< "$output")" = \
         '["ann#4:2","ann#4",2,"rate","5",[2],[0,0,1]]' ]
-    [ "$(jq -c '.slots' <<< "$output")" = '{"answer":"\nAnswer:","labels":[" 1"," 2"," 3"," 4"," 5"]}' ]
+    [ "$(jq -c '.slots' <<< "$output")" = '{"answer":"\nAnswer:","labels":["1","2","3","4","5"]}' ]
 }
 
 @test "maskprompt: asks for the rating of every candidate in a test case" {
@@ -193,9 +193,9 @@ Answer: 5" ]
         '[["ann#4:0",0,"?",[0],2],["ann#4:1",1,"?",[1],2],["ann#4:2",2,"5",[2],2]]' ]
     [ "$(jq -rs '.[1].prompt[0].content' <<< "$output" | tail -n 2)" = "B003
 >" ]
-    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '[" 542[A1.3]\n= ?"," -\n= ?"," 335[C1.3]\n= 5"]' ]
+    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '[" 542[A1.3]\n=?"," -\n=?"," 335[C1.3]\n=5"]' ]
     run maskprompt --form rate --thoughts none --template compact <<< "$(ann '.split = "test"')"
-    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '["\n= ?","\n= ?","\n= 5"]' ]
+    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '["\n=?","\n=?","\n=5"]' ]
 }
 
 # Step k of a chain names what edges 1..k hold and nothing of the later ones.

@@ -2,6 +2,7 @@
  * rope_scaling (transformers 4), rope_parameters (transformers 5). */
 #include "model/config.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -210,7 +211,7 @@ int config_load(struct config *cfg, const char *dir, struct err *err) {
     obj = json_load_file(path.s, JSON_REJECT_DUPLICATES, &je);
     if (!obj) {
         r = je.line > 0 ? err_set(err, "%s:%d: %s", path.s, je.line, je.text)
-                        : err_set(err, "%s: %s", path.s, je.text);
+                        : err_set(err, "%s: %s", path.s, strerror(errno));
     } else {
         r = json_is_object(obj) ? config_read(cfg, obj, err) : err_set(err, "not an object");
         if (r) err_prefix(err, "%s", path.s);

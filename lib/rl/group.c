@@ -40,7 +40,7 @@ struct group {
 static void load_parts(struct sampler *s, const char *dir, struct err *err) {
     s->model = model_load(dir, err);
     if (s->model) s->bpe = bpe_load(dir, err);
-    if (s->bpe) s->chat = chat_new(s->bpe, err);
+    if (s->bpe && !(s->chat = chat_new(s->bpe, err))) err_prefix(err, "%s", dir);
 }
 
 struct sampler *sampler_new(const char *dir, const struct group_options *o, struct pool *pool,

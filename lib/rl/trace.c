@@ -60,7 +60,7 @@ static void force_answer(struct trace *t) {
     if (t->run.n && ends(t, t->run.id[t->run.n - 1])) t->run.n--;
     for (size_t i = 0; i < t->slots->answer_ids.n; i++) bpe_push(&t->run, t->slots->answer_ids.id[i]);
     t->forced = true;
-    t->mode = TRACE_FORCED;
+    t->mode = TRACE_LABELS;
 }
 
 /* Every candidate has a verdict: what is left behind the last "no" is shared out in proportion. */
@@ -117,6 +117,7 @@ static void end_free_run(struct trace *t) {
     buf_add(&t->free_text, buf_text(&t->text), t->text.n);
     if (!t->scored) t->mode = TRACE_DONE;
     else if (t->yes_at != SIZE_MAX) begin_again(t);
+    else if (slots_at_answer(t->slots, buf_text(&t->text), t->text.n)) t->mode = TRACE_LABELS;
     else force_answer(t);
 }
 
@@ -171,7 +172,7 @@ void trace_take(struct trace *t, const real *logits, struct sample_entry *scratc
         take_free(t, logits, scratch);
     } else if (t->mode == TRACE_AGAIN) {
         take_again(t, logits, scratch);
-    } else if (t->mode == TRACE_FORCED) {
+    } else if (t->mode == TRACE_LABELS) {
         score_labels(t, logits);
         t->mode = TRACE_DONE;
     }

@@ -4,8 +4,8 @@
  * chance of "yes" against "no" is noted for the candidate of that line. When the sample said yes, the
  * candidates behind it have no score yet: a second run goes on from the same place with "no" instead,
  * greedily, answering each further verdict with "no", until the answer's slot, whose labels score the
- * candidates that were not visited (see text/prompt.h for the distribution). A run that ends without an
- * answer's slot gets the prefix forced upon it.
+ * candidates that were not visited (see text/prompt.h for the distribution). Where the run that leads
+ * there ends without an answer's slot, the prefix is forced upon it.
  *
  * The trace says what to feed the model (trace_feed) and is told the logits (trace_take). */
 #ifndef RL_TRACE_H
@@ -19,7 +19,7 @@
 #include "model/sample.h"
 #include "text/slots.h"
 
-enum trace_mode { TRACE_FREE, TRACE_AGAIN, TRACE_FORCED, TRACE_DONE };
+enum trace_mode { TRACE_FREE, TRACE_AGAIN, TRACE_LABELS, TRACE_DONE };
 
 struct trace {
     const struct slots *slots;
@@ -39,7 +39,7 @@ struct trace {
     size_t cap;
     bool stopped;               /* the free run reached an end token */
     bool restart;               /* feed from the root again (the caller makes a new branch) */
-    bool forced;
+    bool forced;                /* the labels were scored behind a prefix that no run wrote */
     size_t fed;                 /* tokens of the present run that the model has read */
     size_t yes_at;              /* tokens before the free run's first "yes"; SIZE_MAX: none */
     size_t yes_text;            /* bytes of text before it */

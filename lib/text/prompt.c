@@ -215,14 +215,15 @@ static void add_rating(struct buf *out, const struct job *j, const json_t *ratin
     if (j->o->thoughts == THOUGHTS_CHAIN) add_steps(out, j, j->only);
     rating_text(text, rating);
     buf_puts(out, template_text(j->t, SEC_ANSWER));
-    buf_printf(out, " %s", text);
+    buf_puts(out, text);
 }
 
 static json_t *message(const char *role, const struct buf *text) {
     return json_pack("[{s:s, s:s%}]", "role", role, "content", buf_text(text), text->n);
 }
 
-/* What rollout needs to find the slots: the words as they stand in the completion. */
+/* What rollout needs to find the slots: the words as they stand in the completion. A rating has no blank in
+ * front: most tokenizers cut digits off, so that " 5" would be two tokens. */
 static json_t *slots(const struct job *j) {
     json_t *labels = json_array();
     json_t *out = json_pack("{s:s}", "answer", template_text(j->t, SEC_ANSWER));
@@ -234,7 +235,7 @@ static json_t *slots(const struct job *j) {
         json_object_set_new(out, "next", json_string(template_text(j->t, SEC_NEXT)));
     }
     for (int k = 0; k < (j->only >= 0 ? 5 : j->v.n); k++)
-        json_array_append_new(labels, json_sprintf(" %c", j->only >= 0 ? '1' + k : 'A' + k));
+        json_array_append_new(labels, j->only >= 0 ? json_sprintf("%d", k + 1) : json_sprintf(" %c", 'A' + k));
     json_object_set_new(out, "labels", labels);
     return out;
 }
