@@ -1,0 +1,237 @@
+bats_require_minimum_version 1.5.0
+load helpers
+load tiny
+
+setup_file() {
+    load helpers
+    load tiny
+    tiny_prompts "$BATS_FILE_TMPDIR"
+    tiny_model "$BATS_FILE_TMPDIR"
+    tiny_sft "$BATS_FILE_TMPDIR"
+    head -n 12 "$BATS_FILE_TMPDIR/prompts.jsonl" > "$BATS_FILE_TMPDIR/some.jsonl"
+}
+
+setup() {
+    some=$BATS_FILE_TMPDIR/some.jsonl
+    one=$BATS_TEST_TMPDIR/one
+}
+
+# roll [OPTION...]: a trained model's samples of the records on stdin or of operands.
+roll() { rollout --quiet -m "$BATS_FILE_TMPDIR/sft" -n 4 --max-tokens 40 "$@"; }
+
+# first JQ: the first prompt, changed.
+first() { head -n 1 "$some" | jq -c "$1"; }
+
+# refuses MESSAGE JQ [OPTION...]: what is said of the first prompt when it is changed so.
+refuses() {
+    local message=$1 change=$2
+    shift 2
+    first "$change" > "$one"
+    run -1 --separate-stderr roll "$@" - < "$one"
+    [ "$stderr" = "rollout: -:1: $message" ] || { echo "$stderr"; return 1; }
+    [ -z "$output" ]
+}
+
+@test "rollout: keeps the manners of every program" {
+    keeps_manners rollout -m "$BATS_FILE_TMPDIR/base" -n 2 --max-tokens 8 < "$some"
+}
+
+@test "rollout: adds model and samples behind the fields of the prompt" {
+    run roll "$some"
+    [ "$(jq -c 'del(.model, .samples)' <<< "$output")" = "$(jq -c . "$some")" ]
+    [ "$(jq -c 'keys_unsorted[-2:]' <<< "$output" | sort -u)" = '["model","samples"]' ]
+    jq -es 'map(.model | test("^[0-9a-f]{16}$")) | all' <<< "$output"
+    jq -es 'map(.samples | length == 4) | all' <<< "$output"
+    run roll <<< "$(first '{z: 1} + . + {last: [null]}')"
+    [ "$(jq -c '[.z, .last, (keys_unsorted | .[0])]' <<< "$output")" = '[1,[null],"z"]' ]
+}
+
+@test "rollout: gives the same bytes for the same seed and other texts for another" {
+    roll "$some" > "$one"
+    roll --seed 1 "$some" | cmp - "$one"
+    roll --seed 2 "$some" > "$one.2"
+    [ "$(jq -s 'map(.samples[].text) | unique | length' "$one" "$one.2")" -gt 90 ]
+}
+
+@test "rollout: gives the same bytes at any number of threads and any batch" {
+    roll "$some" > "$one"
+    for n in 1 2 3; do roll --threads $n "$some" | cmp - "$one"; done
+    for n in 1 5 64 4096; do roll --batch $n "$some" | cmp - "$one"; done
+}
+
+@test "rollout: draws a sample without regard to the records beside it" {
+    roll "$some" | jq -c . | sort > "$one"
+    tac "$some" | roll | jq -c . | sort | cmp - "$one"
+    sed -n 5p "$some" | roll | jq -c . > "$one.5"
+    [ "$(comm -12 "$one" "$one.5" | wc -l)" = 1 ]
+    # Nor to the size of its group.
+    sed -n 5p "$some" | roll -n 2 | jq -c .samples > "$one.2"
+    jq -c '.samples[:2]' "$one.5" | cmp - "$one.2"
+}
+
+@test "rollout: takes the most probable token at temperature 0" {
+    roll --temperature 0 "$some" > "$one"
+    [ "$(jq -c '.samples | unique | length' "$one" | sort -u)" = 1 ]
+    roll --temperature 0 --seed 9 "$some" | cmp - "$one"
+    roll --top-p 0 "$some" | cmp - "$one"
+    roll --top-k 1 "$some" | cmp - "$one"
+    # Whatever is drawn, its first token is no more probable than the greedy one.
+    roll "$some" | jq -es --slurpfile greedy "$one" \
+        '[., $greedy] | transpose | map(.[1].samples[0].logprobs[0] as $best |
+             .[0].samples | map(.logprobs[0] <= $best) | all) | all'
+}
+
+@test "rollout: ends a text at the end token or at the limit, and gives each token its log-probability" {
+    roll --temperature 2 "$some" > "$one"
+    jq -es '[.[].samples[].finish] | unique == ["length","stop"]' "$one"
+    jq -es '[.[].samples[] | (.tokens | length) as $n | $n == (.logprobs | length) and $n <= 40 and
+             (.finish == "stop" or $n == 40)] | all' "$one"
+    jq -es '[.[].samples[].logprobs[] | . <= 0 and . > -30] | all' "$one"
+    last=$(jq '.added_tokens[0].id' "$BATS_FILE_TMPDIR/tokenizer.json")
+    jq -es --argjson last "$last" '[.[].samples[] | (.tokens | index($last)) ==
+        (if .finish == "stop" then (.tokens | length) - 1 else null end)] | all' "$one"
+    jq -es '[.[].samples[].text | contains("<|endoftext|>")] | any | not' "$one"
+}
+
+@test "rollout: scores every candidate by log-probabilities that sum to 1" {
+    for model in base sft; do
+        roll -m "$BATS_FILE_TMPDIR/$model" -n 8 "$some" > "$one"
+        jq -es '[.[] | (.candidates | length) as $n | .samples[].scores | length == $n and
+                 (map(exp) | add - 1 | fabs < 1e-4)] | all' "$one"
+    done
+}
+
+# A model that learned to refuse all candidates but the last one, which is the true one.
+@test "rollout: scores candidates that all have a verdict" {
+    chainsample --quiet --negatives 2 --limit 200 "$BATS_FILE_TMPDIR/graph.jsonl" |
+        maskprompt --template compact --thoughts none --history 0 --show 0 |
+        jq -c 'select(.target == .visit[-1])' > "$one.prompts"
+    sft-train --quiet -m "$BATS_FILE_TMPDIR/base" -o "$BATS_TEST_TMPDIR/none" --steps 60 --batch 16 --lr 0.01 \
+        "$one.prompts" > "$one.metrics"
+    roll -m "$BATS_TEST_TMPDIR/none" -n 16 "$one.prompts" |
+        jq -c '.samples[] | select([.text | split("\n")[] | select(test("^[A-C] (no|yes)$"))[:1]] | unique | length == 3)' > "$one"
+    [ "$(wc -l < "$one")" -gt 5 ]
+    jq -es '[.[].scores | length == 3 and (map(exp) | add - 1 | fabs < 1e-4)] | all' "$one"
+}
+
+@test "rollout: forces the answer where nothing led to it, and says so" {
+    roll -n 16 "$some" > "$one"
+    jq -es '[.[].samples[] | select(.text | contains(" yes") | not) |
+             .forced == (.text | contains("\n=") | not)] | all' "$one"
+    jq -es '[.[].samples[].forced] | unique == [false,true]' "$one"
+    roll -m "$BATS_FILE_TMPDIR/base" --max-tokens 1 "$some" > "$one"
+    jq -es '[.[].samples[] | .forced and .answer == null and (.scores | length == 6)] | all' "$one"
+}
+
+@test "rollout: reads the answer that ends the text" {
+    roll -n 16 "$some" > "$one"
+    jq -es '[.[].samples[] | .answer == ((.text | capture("(^|.*)\n=\\s*(?<a>[A-F])\\s*$"; "s") | .a) // null)] | all' "$one"
+    [ "$(jq -s '[.[].samples[] | select(.answer)] | length' "$one")" -gt 3 ]
+}
+
+@test "rollout: leaves scores out, and the texts stay" {
+    roll "$some" | jq -c '.samples[] | del(.scores, .forced)' > "$one"
+    roll --no-scores "$some" > "$one.2"
+    [ "$(jq -c '.samples[] | keys_unsorted' "$one.2" | sort -u)" = \
+        '["text","tokens","logprobs","finish","answer","forced"]' ]
+    [ "$(jq -c '.samples[].forced' "$one.2" | sort -u)" = false ]
+    jq -c '.samples[] | del(.forced)' "$one.2" | cmp - "$one"
+}
+
+@test "rollout: expects a rating in the form rate" {
+    maskprompt --form rate --template compact "$BATS_FILE_TMPDIR/chains.jsonl" > "$one.prompts"
+    bpe-train --quiet --vocab 400 "$one.prompts" > "$one.tokenizer"
+    model-init --quiet --tokenizer "$one.tokenizer" --hidden 32 --layers 1 --heads 2 -o "$one.model"
+    head -n 5 "$one.prompts" | roll -m "$one.model" > "$one"
+    jq -es '[.[].samples[] | (.rating >= 1 and .rating <= 5) and .scores == [.rating] and .forced] | all' "$one"
+    [ "$(jq -c '.slots | keys' "$one" | sort -u)" = '["answer","labels"]' ]
+}
+
+# A byte of 0 in a text would not be read back; a token without merges holds it.
+@test "rollout: writes U+FFFD where the model writes what is no text" {
+    roll -m "$BATS_FILE_TMPDIR/base" -n 64 "$some" > "$one"
+    nul=$(jq '.model.vocab["Ā"]' "$BATS_FILE_TMPDIR/tokenizer.json")
+    [ "$(jq -s --argjson nul "$nul" '[.[].samples[] | select(.tokens | index($nul))] | length' "$one")" -gt 0 ]
+    [ "$(grep -cF '\u0000' "$one")" = 0 ]
+    reward "$one" > "$one.rewarded"
+    iconv -f utf-8 -t utf-8 "$one" > "$one.utf8"
+}
+
+@test "rollout: stands between other filters" {
+    maskprompt --template compact --contenders 3 --history 3 "$BATS_FILE_TMPDIR/chains.jsonl" | head -n 5 |
+        roll | reward | jq -c . > "$one"
+    [ "$(wc -l < "$one")" = 5 ]
+    jq -c . "$BATS_FILE_TMPDIR/chains.jsonl" | maskprompt --template compact --contenders 3 --history 3 | jq -c . |
+        head -n 5 | jq -c . | roll | jq -c . | reward | jq -c . | cmp - "$one"
+    roll "$some" | head -n 2 | reward | wc -l | grep -qx 2
+}
+
+@test "rollout: writes what stands in front of a bad record, whatever the batch" {
+    { head -n 3 "$some"; first '.id = 7'; sed -n 5p "$some"; } > "$one.in"
+    head -n 3 "$some" | roll > "$one"
+    for n in 1 64; do
+        run -1 --separate-stderr roll --batch $n "$one.in"
+        [ "$stderr" = "rollout: $one.in:4: \"id\" is missing or not a string" ]
+        cmp - "$one" <<< "$output"
+    done
+    { head -n 3 "$some"; echo '{'; } > "$one.in"
+    run -1 --separate-stderr roll "$one.in"
+    [[ "$stderr" == "rollout: $one.in:4: column "* ]]
+    cmp - "$one" <<< "$output"
+    # Of two that are bad the first is named, in its own file.
+    first 'del(.prompt)' > "$one.first"
+    run -1 --separate-stderr roll "$some" "$one.first" "$one.in"
+    [ "$stderr" = "rollout: $one.first:1: \"prompt\" is missing or not an array" ]
+}
+
+@test "rollout: names what is wrong with a record" {
+    refuses '"id" is missing or not a string' 'del(.id)'
+    refuses '"prompt" is missing or not an array' '.prompt = "text"'
+    refuses '"prompt": message 0: "role" is missing or not a string' 'del(.prompt[0].role)'
+    refuses '"prompt": message 0: "content" is missing or not a string' '.prompt[0].content = 1'
+    refuses '"slots" is missing or not an object' 'del(.slots)'
+    refuses '"slots": "answer" is missing or not a string' 'del(.slots.answer)'
+    refuses '"slots": "labels" is missing or not an array' 'del(.slots.labels)'
+    refuses '"slots": 0 labels, not 1 to 26' '.slots.labels = []'
+    refuses '"slots": 27 labels, not 1 to 26' '.slots.labels = [range(27) | " A"]'
+    refuses '"slots": a label is not a string' '.slots.labels[1] = 1'
+    refuses "\"slots\": the label ' Quite' is 6 tokens, not one" '.slots.labels[1] = " Quite"'
+    refuses "\"slots\": the label '' is 0 tokens, not one" '.slots.labels[1] = ""'
+    refuses "\"slots\": the verdict ' maybe' is 6 tokens, not one" '.slots.no = " maybe"'
+    refuses '"slots": "no" is missing or not a string' 'del(.slots.no)'
+    refuses '"slots": "next" is missing or not a string' 'del(.slots.next)'
+    refuses "a prompt of 5000 tokens and 40 more do not fit the model's 2048 positions" \
+        '.prompt[0].content = "\u0001" * 5000'
+    refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt = []'
+}
+
+@test "rollout: refuses a model that is none, empty input and options out of bounds" {
+    run -1 --separate-stderr rollout -m /no/such "$some"
+    [ "$stderr" = 'rollout: /no/such/config.json: No such file or directory' ]
+    cp -r "$BATS_FILE_TMPDIR/base" "$one.model"
+    rm "$one.model/tokenizer_config.json"
+    run -1 --separate-stderr rollout -m "$one.model" "$some"
+    [ "$stderr" = "rollout: $one.model: the tokenizer has no chat template" ]
+    rm "$one.model/tokenizer.json"
+    run -1 --separate-stderr rollout -m "$one.model" "$some"
+    [ "$stderr" = "rollout: $one.model/tokenizer.json: No such file or directory" ]
+    run -1 --separate-stderr roll < /dev/null
+    [ "$stderr" = 'rollout: -: no records' ]
+    run -1 --separate-stderr roll /no/such
+    [ "$stderr" = 'rollout: /no/such: No such file or directory' ]
+    run -2 --separate-stderr rollout "$some"
+    [ "${stderr_lines[0]}" = 'rollout: --model is missing' ]
+    while IFS='|' read -r arguments message; do
+        run -2 --separate-stderr roll $arguments "$some"
+        [ "${stderr_lines[0]}" = "rollout: $message" ] || { echo "$stderr"; return 1; }
+    done <<'T'
+-n 0|--samples takes a whole number from 1 to 1024, not '0'
+--temperature -1|--temperature takes a number from 0 to 100, not '-1'
+--top-k -1|--top-k takes a whole number from 0 to 1e+06, not '-1'
+--top-p 1.1|--top-p takes a number from 0 to 1, not '1.1'
+--max-tokens 0|--max-tokens takes a whole number from 1 to 1e+06, not '0'
+--batch 5000|--batch takes a whole number from 1 to 4096, not '5000'
+--seed x|--seed takes a whole number from 0 to 18446744073709551615, not 'x'
+--threads 257|--threads takes a whole number from 0 to 256, not '257'
+T
+}
