@@ -3,9 +3,16 @@ export LC_ALL=C
 PATH="$BATS_TEST_DIRNAME/../bin:$PATH"
 FIXTURES="$BATS_TEST_DIRNAME/fixtures"
 
+# names_its_options PROG: the manual page names the options that --help names; the examples of both may use
+# those of other programs.
+names_its_options() {
+    diff <("$1" --help | sed -n '/^options:/,$p' | grep -oE -- '--[a-z][a-z0-9-]+' | sort -u) \
+         <(mandoc -Tutf8 "$BATS_TEST_DIRNAME/../man/$1.1" | col -b | sed '/^EXAMPLES/,/^SEE ALSO/d' |
+           grep -oE -- '--[a-z][a-z0-9-]+' | { cat; echo --help; echo --version; } | sort -u)
+}
+
 # keeps_manners PROG [ARG...]: help, version, wrong option, empty input, /dev/full; the arguments and
-# stdin are a call that succeeds and writes records. The manual page names the options that --help names;
-# its examples may use those of other programs.
+# stdin are a call that succeeds and writes records.
 keeps_manners() {
     local prog=$1 input=$BATS_TEST_TMPDIR/manners.in
     shift
@@ -22,7 +29,16 @@ keeps_manners() {
     "$prog" "$@" < "$input" | cmp - "$BATS_TEST_TMPDIR/one"
     run -1 --separate-stderr bash -c '"$@" > /dev/full' _ "$prog" "$@" < "$input"
     [[ "$stderr" == *"No space left on device"* ]]
-    diff <("$prog" --help | sed -n '/^options:/,$p' | grep -oE -- '--[a-z][a-z0-9-]+' | sort -u) \
-         <(mandoc -Tutf8 "$BATS_TEST_DIRNAME/../man/$prog.1" | col -b | sed '/^EXAMPLES/,/^SEE ALSO/d' |
-           grep -oE -- '--[a-z][a-z0-9-]+' | { cat; echo --help; echo --version; } | sort -u)
+    names_its_options "$prog"
+}
+
+# runs_examples PROG: the examples of its manual page run, one after another, in an empty folder from which
+# the tree's files can be seen.
+runs_examples() {
+    local tree=$BATS_TEST_DIRNAME/..
+    mkdir "$BATS_TEST_TMPDIR/examples"
+    ln -s "$(realpath "$tree")"/{examples,tests} "$BATS_TEST_TMPDIR/examples"
+    sed -nE 's/^(\.Dl )?\$ //p' "$tree/man/$1.1" | sed 's/\\(dq/"/g' > "$BATS_TEST_TMPDIR/examples.sh"
+    [ -s "$BATS_TEST_TMPDIR/examples.sh" ]
+    (cd "$BATS_TEST_TMPDIR/examples" && bash -euo pipefail "$BATS_TEST_TMPDIR/examples.sh")
 }
