@@ -62,7 +62,8 @@ static void tell(const struct load_counts *c) {
     if (c->untimed)
         cli_note(&cli, "%zu events without a time: times are left out, the order of reading counts",
                  c->untimed);
-    if (c->repeated) cli_note(&cli, "%zu events dropped for later ones of the same pair", c->repeated);
+    if (c->repeated)
+        cli_note(&cli, "%zu events dropped for later ones of the same pair", c->repeated);
     if (c->low) cli_note(&cli, "%zu events dropped by --min-rating", c->low);
     if (c->outside) cli_note(&cli, "%zu events dropped by --k-core", c->outside);
     cli_note(&cli, "%zu users, %zu items, %zu events", c->users, c->items, c->events);

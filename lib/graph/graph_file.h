@@ -1,10 +1,10 @@
-/* graph_file — the flat file: a header, then sections, each at a multiple of 64 bytes, zeros between
- * them; whole numbers of the machine's own order (little-endian everywhere we run: the order mark
- * says so). Written once, then used in place through mmap by any number of programs.
+/* graph_file — the flat file: a header, then sections, each at a multiple of 64 bytes, zeros
+ * between them; whole numbers of the machine's own order (little-endian everywhere we run: the
+ * order mark says so). Written once, then used in place through mmap by any number of programs.
  *
  * The checksum covers every byte but its own, so an accident is found at once; since anyone can
- * compute a right one, every count, offset and index is checked all the same before it is followed.
- * Private to lib/graph. */
+ * compute a right one, every count, offset and index is checked all the same before it is
+ * followed. Private to lib/graph. */
 #ifndef GRAPH_GRAPH_FILE_H
 #define GRAPH_GRAPH_FILE_H
 

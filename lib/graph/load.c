@@ -39,7 +39,8 @@ void load_item_fields(struct load *l, int item, const char *title, const char *g
     if (year) it->year = year;
 }
 
-struct load_event *load_event(struct load *l, const char *user, int item, float rating, int64_t time) {
+struct load_event *load_event(struct load *l, const char *user, int item, float rating,
+                              int64_t time) {
     int u = name_find(&l->user_name, &l->user_table, user);
 
     if (u < 0) {
@@ -47,7 +48,8 @@ struct load_event *load_event(struct load *l, const char *user, int item, float 
         name_enter(&l->user_name, &l->user_table, (size_t)u);
     }
     l->events = mem_grow(l->events, l->n, &l->cap, sizeof *l->events);
-    l->events[l->n] = (struct load_event){ .user = u, .item = item, .rating = rating, .time = time };
+    l->events[l->n] =
+        (struct load_event){ .user = u, .item = item, .rating = rating, .time = time };
     if (time == LOAD_NO_TIME) l->counts.untimed++;
     return &l->events[l->n++];
 }
@@ -89,7 +91,8 @@ static json_t *rating_json(float x) {
 }
 
 static json_t *event_json(const struct load *l, const struct load_event *e) {
-    json_t *j = json_pack("{s:s, s:s}", "user", user_text(l, e->user), "item", item_text(l, e->item));
+    json_t *j =
+        json_pack("{s:s, s:s}", "user", user_text(l, e->user), "item", item_text(l, e->item));
 
     if (!isnan(e->rating)) json_object_set_new(j, "rating", rating_json(e->rating));
     if (!l->counts.untimed) json_object_set_new(j, "time", json_integer(e->time));
@@ -120,7 +123,8 @@ struct graph *load_graph(const struct load *l) {
         const struct load_item *it = &l->items[i];
 
         if (written(it))
-            graph_add_item(b, item_text(l, (int)i), it->title, it->year, it->genres ? it->genres : "");
+            graph_add_item(b, item_text(l, (int)i), it->title, it->year,
+                           it->genres ? it->genres : "");
     }
     for (size_t k = 0; k < l->n; k++) {
         const struct load_event *e = &l->events[k];

@@ -24,10 +24,12 @@ static void drop_repeated(struct load *l) {
     bool timed = !l->counts.untimed;
 
     for (size_t e = 0; e < l->n; e++)
-        order[e] = (struct order){ l->events[e].user, l->events[e].item, timed ? l->events[e].time : 0, e };
+        order[e] = (struct order){ l->events[e].user, l->events[e].item,
+                                   timed ? l->events[e].time : 0, e };
     qsort(order, l->n, sizeof *order, by_pair);
     for (size_t k = 0; k < l->n; k++) {
-        bool last = k + 1 == l->n || order[k + 1].user != order[k].user || order[k + 1].item != order[k].item;
+        bool last = k + 1 == l->n || order[k + 1].user != order[k].user ||
+                    order[k + 1].item != order[k].item;
 
         l->events[order[k].event].kept = last;
         l->counts.repeated += !last;

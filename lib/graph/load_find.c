@@ -71,14 +71,16 @@ static void free_list(struct listing *ls) {
 
 /* The format of the data set that is read, LOAD_AUTO if there is none, and whether there is another
  * (*other). */
-static enum load_format find_set(const struct listing *ls, const struct load_options *o, bool *other) {
+static enum load_format find_set(const struct listing *ls, const struct load_options *o,
+                                 bool *other) {
     enum load_format best = LOAD_AUTO;
 
     *other = false;
     for (int i = 0; i < ls->n; i++) {
         int k = pattern_of(ls->entry[i]->d_name);
 
-        if (k < 0 || !known[k].events || !allowed(known[k].format, o) || known[k].format == best) continue;
+        if (k < 0 || !known[k].events || !allowed(known[k].format, o) || known[k].format == best)
+            continue;
         *other = best != LOAD_AUTO;
         if (best == LOAD_AUTO || known[k].format < best) best = known[k].format;
     }
@@ -94,12 +96,16 @@ static char *join_path(const char *dir, const char *name) {
 
 /* A benchmark's parts in the order of time; all else before them. */
 static int part_of(const char *name) {
-    return strstr(name, ".test.") ? 3 : strstr(name, ".valid.") ? 2 : strstr(name, ".train.") ? 1 : 0;
+    static const char *const parts[] = { ".train.", ".valid.", ".test." };
+
+    for (int k = 0; k < 3; k++)
+        if (strstr(name, parts[k])) return k + 1;
+    return 0;
 }
 
 /* Reads the files of one format: items first, so that they keep their file's order, then events. */
-static int read_set(struct load *l, const char *dir, const struct listing *ls, enum load_format format,
-                    struct err *err) {
+static int read_set(struct load *l, const char *dir, const struct listing *ls,
+                    enum load_format format, struct err *err) {
     int r = 0;
 
     for (int round = -1; round <= 3; round++) {
@@ -137,7 +143,8 @@ static bool has_set(const char *dir, const struct load_options *o) {
 }
 
 /* The only folder in a directory that has a data set: its path, or NULL with a sentence. */
-static char *only_folder(const struct load *l, const char *dir, const struct listing *ls, struct err *err) {
+static char *only_folder(const struct load *l, const char *dir, const struct listing *ls,
+                         struct err *err) {
     struct buf names = { 0 };
     char *found = NULL;
     int n = 0;
@@ -158,8 +165,8 @@ static char *only_folder(const struct load *l, const char *dir, const struct lis
         return found;
     }
     if (n) err_set(err, "%s: several folders hold data sets: %s", dir, names.s);
-    else err_set(err, "%s: no data set in this directory (u.data, ratings.dat, *.inter, ratings.csv, *.json, "
-                 "*.jsonl)", dir);
+    else err_set(err, "%s: no file of a data set that is known: u.data, ratings.dat, *.inter, "
+                 "ratings.csv, *.json, *.jsonl", dir);
     free(found);
     buf_free(&names);
     return NULL;
@@ -174,7 +181,9 @@ static int load_directory(struct load *l, const char *dir, bool deeper, struct e
     if (list(&ls, dir, err)) return -1;
     format = find_set(&ls, l->o, &other);
     if (format != LOAD_AUTO) {
-        static const char *const words[] = { "", "ml-100k", "ml-1m", "recbole", "amazon", "csv", "jsonl" };
+        static const char *const words[] = {
+            "", "ml-100k", "ml-1m", "recbole", "amazon", "csv", "jsonl"
+        };
 
         if (other && !l->skipped.n)
             buf_printf(&l->skipped, "%s holds several data sets; %s is read", dir, words[format]);

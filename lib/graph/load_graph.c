@@ -1,9 +1,9 @@
 /* load_graph — the events of a graph file, put back into an order of reading.
  *
- * The file has them by user and time, while users and items are numbered as they first appeared. Any
- * order gives the same graph in which user u's first event comes after u-1's, item c's after c-1's, and
- * events of a user at one moment keep their order. Such runs of a user's events at one moment wait for
- * the user or the item whose turn has not come, and are woken when it has. */
+ * The file has them by user and time, while users and items are numbered as they first appeared.
+ * Any order gives the same graph in which user u's first event comes after u-1's, item c's after
+ * c-1's, and events of a user at one moment keep their order. Such runs of a user's events at one
+ * moment wait for the user or the item whose turn has not come, and are woken when it has. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -125,7 +125,8 @@ int load_graph_file(struct load *l, const char *path, struct err *err) {
         const char *title = titles->text + titles->at[c], *genres = graph_item_genres(g, c);
         int item = load_item(l, graph_item_name(g, c)), year = graph_item_year(g, c);
 
-        if (*title || *genres || year) load_item_fields(l, item, *title ? title : NULL, genres, year);
+        if (*title || *genres || year)
+            load_item_fields(l, item, *title ? title : NULL, genres, year);
     }
     replay(l, g);
     graph_free(g);

@@ -1,6 +1,6 @@
 /* load_json — JSON lines, each record by its own fields: graph records, and Amazon's reviews and
- * metadata in the names of 2014 and 2018 (reviewerID, asin, overall, unixReviewTime; category) and of
- * 2023 (user_id, parent_asin, rating, timestamp; categories). */
+ * metadata in the names of 2014 and 2018 (reviewerID, asin, overall, unixReviewTime; category) and
+ * of 2023 (user_id, parent_asin, rating, timestamp; categories). */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,9 @@ static const double first_millisecond = 1e11;
 /* The longest name of a category; longer ones are bullet points that got into the list. */
 enum { CATEGORY = 40 };
 
-static const char *const graph_fields[] = { "user", "item", "title", "year", "genres", "rating", "time" };
+static const char *const graph_fields[] = {
+    "user", "item", "title", "year", "genres", "rating", "time"
+};
 
 /* What is left of a record when its known fields are taken out, or NULL. */
 static json_t *unknown_fields(const json_t *rec, bool event) {
@@ -93,7 +95,8 @@ static bool add_categories(struct load *l, struct buf *out, const json_t *list, 
         if (depth && json_is_array(v) && !add_categories(l, out, v, depth - 1)) return false;
         if (!s) continue;
         name = load_clean(l, s);
-        if (strlen(name) > CATEGORY || strchr(name, '<') || (*name && name[strlen(name) - 1] == '.'))
+        if (strlen(name) > CATEGORY || strchr(name, '<') ||
+            (*name && name[strlen(name) - 1] == '.'))
             return false;
         while ((bar = strchr(name, '|'))) *bar = '/';
         if (*name && !load_has_genre(buf_text(out), name))

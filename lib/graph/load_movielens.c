@@ -56,7 +56,8 @@ static int parse_item(struct load *l, char *line, struct err *err) {
     if (load_split(line, "|", f, ITEM_FIELDS + 1) != ITEM_FIELDS)
         return err_set(err, "not the 24 fields of u.item");
     for (int k = 1; k < FLAGS; k++)
-        if (!strcmp(f[FIRST_FLAG + k], "1")) buf_printf(&genres, "%s%s", genres.n ? "|" : "", genre_names[k]);
+        if (!strcmp(f[FIRST_FLAG + k], "1"))
+            buf_printf(&genres, "%s%s", genres.n ? "|" : "", genre_names[k]);
     r = add_movie(l, f[0], f[1], buf_text(&genres), release_year(f[2]), err);
     buf_free(&genres);
     return r;
@@ -72,7 +73,8 @@ static int parse_movie(struct load *l, char *line, struct err *err) {
         return err_set(err, "not the 3 fields item, title, genres");
     *title = *genres = 0;
     genres += 2;
-    return add_movie(l, line, title + 2, strcmp(genres, "(no genres listed)") ? genres : "", 0, err);
+    return add_movie(l, line, title + 2, strcmp(genres, "(no genres listed)") ? genres : "", 0,
+                     err);
 }
 
 /* Whether the line is that of an event, rather than of a movie. */

@@ -49,7 +49,8 @@ int load_item(struct load *l, const char *name);
 void load_item_fields(struct load *l, int item, const char *title, const char *genres, int year);
 
 /* Adds an event. */
-struct load_event *load_event(struct load *l, const char *user, int item, float rating, int64_t time);
+struct load_event *load_event(struct load *l, const char *user, int item, float rating,
+                              int64_t time);
 
 /* Reads one file, whatever it holds; the sentence names file and line. */
 int load_file(struct load *l, const char *path, struct err *err);
@@ -59,16 +60,16 @@ int load_movielens(struct load *l, struct lines *in, struct err *err);
 int load_table(struct load *l, struct lines *in, bool recbole, struct err *err);
 int load_json(struct load *l, struct lines *in, struct err *err);
 
-/* Reads a graph file; the sentence names it. Adds the events in an order in which users and items first
- * appear as they are numbered there, so that load_graph gives the same graph again. */
+/* Reads a graph file; the sentence names it. Adds the events in an order in which users and items
+ * first appear as they are numbered there, so that load_graph gives the same graph again. */
 int load_graph_file(struct load *l, const char *path, struct err *err);
 
 /* Whether a file's first line is that of the layout. */
 bool load_is_movielens(const char *line);
 bool load_is_recbole(const char *line);
 
-/* Cuts s in place at each `sep` and leaves at most `max` fields, the last with the rest in it. Returns
- * their number. */
+/* Cuts s in place at each `sep` and leaves at most `max` fields, the last with the rest in it.
+ * Returns their number. */
 size_t load_split(char *s, const char *sep, char **field, size_t max);
 
 /* A finite number that fills s but for blanks around it. Returns 0 or -1. */
@@ -79,8 +80,8 @@ int load_number(const char *s, double *x);
 int load_rating(const char *s, float *rating, struct err *err);
 int load_time(const char *s, int64_t *time, struct err *err);
 
-/* Takes "(1995)" off a title that ends in it, or has only more in parentheses after it. Returns the year,
- * or 0 with the title as it was. */
+/* Takes "(1995)" off a title that ends in it, or has only more in parentheses after it. Returns
+ * the year, or 0 with the title as it was. */
 int load_take_year(char *title);
 
 /* Cuts a table's line in place into at most `max` fields at sep; with `quotes`, fields may stand in
@@ -99,8 +100,8 @@ bool load_has_genre(const char *joined, const char *genre);
 /* The first number of exactly four digits, or 0. */
 int load_find_year(const char *s);
 
-/* The text with HTML entities made into characters and white space into single blanks. Lives until the
- * next call. */
+/* The text with HTML entities made into characters and white space into single blanks. Lives until
+ * the next call. */
 char *load_clean(struct load *l, const char *s);
 
 #endif

@@ -53,12 +53,14 @@ static void add_genre(struct buf *out, const char *s, size_t n) {
 }
 
 void load_join_genres(struct buf *out, const char *s, bool blanks) {
-    const char *sep = strchr(s, '|') ? "|" : strchr(s, ',') ? "," : strchr(s, ';') ? ";" : blanks ? " " : "|";
+    const char *sep = "|,;";
 
+    while (*sep && !strchr(s, *sep)) sep++;
     buf_clear(out);
     while (*s) {
-        size_t n = strcspn(s, sep);
+        size_t n = 0;
 
+        while (s[n] && s[n] != (*sep ? *sep : blanks ? ' ' : '|')) n++;
         add_genre(out, s, n);
         s += n + (s[n] != 0);
     }

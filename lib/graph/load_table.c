@@ -1,6 +1,7 @@
-/* load_table — rows under a header that names the columns: CSV, TSV, and RecBole's atomic files, whose
- * names carry types (user_id:token) and whose lists (token_seq) are separated by blanks. A table with a
- * column of users holds events, one with titles, years or genres tells of items, and it may do both. */
+/* load_table — rows under a header that names the columns: CSV, TSV, and RecBole's atomic files,
+ * whose names carry types (user_id:token) and whose lists (token_seq) are separated by blanks. A
+ * table with a column of users holds events, one with titles, years or genres tells of items, and
+ * it may do both. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,8 @@ static bool by_number(const struct table *t) {
     for (int c = 0; c < LOAD_COLUMNS; c++) {
         if (!t->l->o->column[c]) continue;
         asked++;
-        if (!column_number(t->l->o->column[c]) || find_column(t, (enum load_column)c) >= 0) return false;
+        if (!column_number(t->l->o->column[c]) || find_column(t, (enum load_column)c) >= 0)
+            return false;
     }
     return asked > 0;
 }
@@ -121,7 +123,8 @@ static int check_columns(struct table *t, bool header, struct err *err) {
         return header ? err_set(err, "no column of items among \"%.300s\": name one", names_text(t))
                       : err_set(err, "the column of items has no number");
     if (t->col[COL_USER] < 0 && !item)
-        return header ? err_set(err, "no column of users or titles among \"%.300s\": name one", names_text(t))
+        return header ? err_set(err, "no column of users or titles among \"%.300s\": name one",
+                                names_text(t))
                       : err_set(err, "the columns of users and titles have no numbers");
     for (int c = 0; c < LOAD_COLUMNS; c++) t->l->found[c] |= t->col[c] >= 0;
     return 0;
@@ -148,9 +151,11 @@ static int read_header(struct table *t, struct err *err) {
         if (!strcmp(t->field[k], "item_id_list")) t->list = (int)k;
     }
     for (int c = 0; c < LOAD_COLUMNS; c++)
-        t->col[c] = header ? find_column(t, (enum load_column)c) : column_number(t->l->o->column[c]) - 1;
+        t->col[c] =
+            header ? find_column(t, (enum load_column)c) : column_number(t->l->o->column[c]) - 1;
     for (int c = 0; c < LOAD_COLUMNS; c++)
-        if (t->col[c] >= (int)t->fields) return err_set(err, "there is no column %d", t->col[c] + 1);
+        if (t->col[c] >= (int)t->fields)
+            return err_set(err, "there is no column %d", t->col[c] + 1);
     if (!header) lines_back(t->in);
     return check_columns(t, header, err) ? -1 : 1;
 }

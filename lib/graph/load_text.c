@@ -85,7 +85,8 @@ int load_take_year(char *title) {
     return year;
 }
 
-/* Adds the character of the entity behind '&' and returns its length, ';' included; 0 if it is none. */
+/* Adds the character of the entity behind '&' and returns its length, ';' included; 0 if it is
+ * none. */
 static size_t entity(struct buf *out, const char *s) {
     static const struct {
         const char *name;
@@ -103,7 +104,8 @@ static size_t entity(struct buf *out, const char *s) {
         utf8_add(out, names[k].c);
         return strlen(names[k].name);
     }
-    if (s[0] != '#' || !(hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits))) return 0;
+    if (s[0] != '#' || !(hex ? isxdigit((unsigned char)*digits) : isdigit((unsigned char)*digits)))
+        return 0;
     c = strtoul(digits, &end, hex ? 16 : 10);
     if (*end != ';') return 0;
     utf8_add(out, c < 0x20 ? ' ' : c);

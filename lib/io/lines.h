@@ -23,9 +23,9 @@ struct lines {
 /* Opens a file; `name` is borrowed. Returns 0, or -1 with a sentence without the name. */
 int lines_open(struct lines *in, const char *name, bool latin1, struct err *err);
 
-/* Reads a line, without its end (\n or \r\n) and, in the first, without a byte order mark. *text, of n
- * bytes and a zero byte, may be written into and lives until the next call. Returns 1, 0 at the end, -1
- * on a failed read, damaged gzip data, or a zero byte in the line. */
+/* Reads a line, without its end (\n or \r\n) and, in the first, without a byte order mark. *text,
+ * of n bytes and a zero byte, may be written into and lives until the next call. Returns 1, 0 at
+ * the end, -1 on a failed read, damaged gzip data, or a zero byte in the line. */
 int lines_next(struct lines *in, char **text, size_t *n, struct err *err);
 
 /* Gives the last line back: lines_next returns it again. It must not have been written into. */
