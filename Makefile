@@ -17,6 +17,8 @@ LIB  := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
 LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rl/*.c))
 UNIT64 := $(filter %64,$(UNIT))
 MAN  := $(wildcard man/*.[157])
+# For a make within a recipe: on all cores, unless the caller chose a number of jobs.
+QUIET = --no-print-directory -s $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 all: $(BIN)
 
@@ -41,18 +43,18 @@ $(UNIT64): %: %.d64.o lib/libr2rec64.a lib/libr2rec.a
 	$(LINK)
 
 test: deps
-	@$(MAKE) --no-print-directory -s $(BIN) $(UNIT)
+	@$(MAKE) $(QUIET) $(BIN) $(UNIT)
 	@tests/run.sh
 
 sanitize: deps
-	@tests/sanitize.sh
+	+@tests/sanitize.sh
 
 demo ml-100k: deps
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(QUIET) all
 	@pipelines/$@.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(QUIET) all
 	@pipelines/bench.sh
 
 crash: all

@@ -19,7 +19,7 @@ check() {
 }
 
 for page in man/*.[157]; do check "$page is lint-clean" mandoc -Tlint -W warning "$page"; done
-for unit in tests/unit/*.c; do check "${unit%.c}" timeout 120 "${unit%.c}"; done
+for unit in tests/unit/*.c; do check "${unit%.c}" timeout 300 "${unit%.c}"; done
 tap=$(mktemp)
 bats --tap tests 2>&1 | tee "$tap"
 passed=$((passed + $(grep -c '^ok' "$tap")))
