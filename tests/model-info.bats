@@ -74,7 +74,7 @@ setup() {
     jq -c '.model_type = "gpt2"' "$tiny/config.json" > m/config.json
     run -1 --separate-stderr model-info m
     [ "$stderr" = 'model-info: m/config.json: model_type "gpt2" is not supported (llama, qwen2, qwen3 are)' ]
-    jq -c '.vocab_size = 16777216 | .hidden_size = 16777216' "$tiny/config.json" > m/config.json
+    jq -c '.vocab_size = 16777216 | .hidden_size = 16777216 | .head_dim = 32' "$tiny/config.json" > m/config.json
     run -1 --separate-stderr model-info m
     [ "$stderr" = 'model-info: m/config.json: a matrix of this model has more than 1e12 numbers' ]
     model-init --quiet --vocab 300 --hidden 8 --layers 1 --heads 1 -o n

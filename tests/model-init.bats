@@ -93,12 +93,12 @@ setup() {
     fails 'num_attention_heads 3 is not a multiple of num_key_value_heads 2' --vocab 300 --heads 3 --kv-heads 2 -o m
     fails 'head_dim 1 is odd' --vocab 300 --hidden 32 --heads 32 -o m
     fails 'head_dim is 0, not from 1 to 256' --vocab 300 --hidden 4 --heads 8 -o m
-    jq -c '.added_tokens = []' tokenizer.json > none.json
+    bpe-train --text --special '<s>' <<< 'a b' | jq -c '.added_tokens = []' > none.json
     fails 'none.json: no special token to end an answer with' --tokenizer none.json -o m
     [[ "$(model-init --vocab 300 --quiet -o no/such/m 2>&1)" == "model-init: no/such/m.tmp."*": No such file or directory" ]]
     (trap '' XFSZ; ulimit -f 8; ! model-init --vocab 300 --quiet -o m 2> err)
     [[ "$(cat err)" == "model-init: m.tmp."*"/model.safetensors: File too large" ]]
-    [ "$(ls | tr '\n' ' ')" = 'err none.json there tokenizer.json ' ]
+    [ "$(ls -I "separate-stderr*" | tr '\n' ' ')" = 'err none.json there tokenizer.json ' ]
 }
 
 @test "model-init: refuses wrong usage" {
