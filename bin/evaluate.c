@@ -1,7 +1,7 @@
 /* evaluate — how often the true candidate stands first, for several runs of the same cases.
  *
  * in   {"id":"1#53","target":2,"scores":[...],...}, or rollout records, whose samples[0] counts
- * out  {"model":"ease","n":943,"hr1":0.41,"lo":0.38,"hi":0.44,"hr5":...,"mrr":...,"valid":null,...} a run;
+ * out  {"model":"ease","n":943,"hr1":0.41,"lo":0.38,"hi":0.44,"hr5":...,"valid":null,...} a run;
  *      with --against also {"model","against","n","difference","lo","hi","p","wins","losses"} */
 #include <math.h>
 #include <stddef.h>
@@ -22,14 +22,15 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
-    { 'a', "against", CLI_TEXT, AT(against), 0, 0, "also compare every other run with this one", "NAME" },
+    { 'a', "against", CLI_TEXT, AT(against), 0, 0, "also compare every other run with this one",
+      "NAME" },
     { 't', "table", CLI_FLAG, AT(table), 0, 0, "a table for people in place of records", NULL },
     { 0 }
 };
 
 static const struct cli cli = {
     .name = "evaluate", .operands = "[[name=]file ...]", .opts = opts,
-    .purpose = "Measure rankings: hit rates, NDCG and MRR with intervals, and paired tests between runs.",
+    .purpose = "Measure rankings: hit rates, NDCG, MRR, with intervals and paired tests.",
     .example = "evaluate --against ease ease=ease.jsonl sft=sft.jsonl"
 };
 
@@ -122,8 +123,8 @@ static void add_heads(struct table *t, const char *const *heads) {
 }
 
 static void print_runs(const struct runs *rs) {
-    static const char *const heads[] = { "model", "HR@1", "95 % interval", "NDCG@5", "95 % interval", "n",
-                                         "valid", "HR@1 text", NULL };
+    static const char *const heads[] = { "model", "HR@1", "95 % interval", "NDCG@5",
+                                         "95 % interval", "n", "valid", "HR@1 text", NULL };
     struct table t = { .columns = sizeof heads / sizeof *heads - 1 };
 
     add_heads(&t, heads);
@@ -145,7 +146,8 @@ static void print_runs(const struct runs *rs) {
 }
 
 static void print_pairs(const struct runs *rs, const struct run *against) {
-    static const char *const heads[] = { "difference", "95 % interval", "wins", "losses", "p", NULL };
+    static const char *const heads[] = { "difference", "95 % interval", "wins", "losses", "p",
+                                         NULL };
     struct table t = { .columns = sizeof heads / sizeof *heads };
 
     table_add(&t, "less %s", against->name);
@@ -177,7 +179,8 @@ struct operand {
 /* NAME=FILE, or FILE, whose name is its base without ".jsonl". */
 static struct operand split_operand(const char *operand) {
     const char *equals = strchr(operand, '='), *slash = strrchr(operand, '/');
-    struct operand o = { mem_strdup(equals || !slash ? operand : slash + 1), equals ? equals + 1 : operand };
+    const char *base = equals || !slash ? operand : slash + 1;
+    struct operand o = { mem_strdup(base), equals ? equals + 1 : operand };
     size_t n = strlen(o.name);
 
     if (equals) o.name[equals - operand] = 0;

@@ -1,4 +1,5 @@
-/* table — rows of cells for people, in aligned columns: the first to the left, the others to the right. */
+/* table — rows of cells for people, in aligned columns: the first to the left, the others to the
+ * right. */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
 

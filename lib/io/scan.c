@@ -65,8 +65,8 @@ static const char *escape_end(const char *p) {
     return *p && strchr("\"\\/bfnrt", *p) ? p + 1 : NULL;
 }
 
-/* The end of the string at p (in front of the quote), or NULL. *plain: it holds neither an escape nor a
- * byte beyond ASCII. */
+/* The end of the string at p (in front of the quote), or NULL. *plain: it holds neither an escape
+ * nor a byte beyond ASCII. */
 static const char *string_end(const char *p, bool *plain) {
     *plain = true;
     if (*p++ != '"') return NULL;
@@ -176,11 +176,12 @@ bool scan_fields(struct scan *s, const char *const *names, size_t n, struct scan
     return s->p != NULL;
 }
 
-/* The value of a short number without an exponent: its digits as an integer below 2^53, divided by a
- * power of ten that a double holds exactly, so that the one rounding is the right one (Clinger 1990). */
+/* The value of a short number without an exponent: its digits as an integer below 2^53, divided by
+ * a power of ten that a double holds exactly, so that the one rounding is the right one (Clinger
+ * 1990). */
 static bool short_number(double *x, const char *p, const char *end) {
-    static const double ten[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
-                                  1e14, 1e15, 1e16, 1e17, 1e18 };
+    static const double ten[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12,
+                                  1e13, 1e14, 1e15, 1e16, 1e17, 1e18 };
     bool minus = *p == '-';
     uint64_t m = 0;
     int shift = 0;

@@ -1,6 +1,7 @@
 /* ids — which cases were read: an index for each identifier, by its 64-bit fingerprint.
  *
- * 16 bytes a case and 5 to 11 for its slot; two of 1e5 identifiers meet by accident once in 4e9 sets. */
+ * 16 bytes a case, up to twice that while the array has room, and 5 to 11 for its slot. Two of 1e5
+ * identifiers meet by accident once in 4e9 sets. */
 #ifndef RANK_IDS_H
 #define RANK_IDS_H
 
@@ -10,7 +11,7 @@
 
 struct id {
     uint64_t hash;
-    uint32_t line, candidates;      /* where it was met first; how many candidates it has, 0: not known */
+    uint32_t line, candidates;      /* where it was met first; how many it has, 0: not known */
 };
 
 /* Zero-initialise it. */

@@ -22,8 +22,9 @@ static int check_hash(struct runs *rs, const char *file, size_t line, const stru
                       struct err *err) {
     if (!s->hash.n || (rs->hash_file && !strcmp(buf_text(&s->hash), rs->hash.s))) return 0;
     if (rs->hash_file)
-        return err_set(err, "\"source.hash\" is %.40s, but %.40s in %s:%zu: the cases are of another draw",
-                       s->hash.s, rs->hash.s, rs->hash_file, rs->hash_line);
+        return err_set(err, "\"source.hash\" is %.40s, but %.40s in %s:%zu: "
+                       "the cases are of another draw", s->hash.s, rs->hash.s, rs->hash_file,
+                       rs->hash_line);
     buf_puts(&rs->hash, s->hash.s);
     rs->hash_file = file;
     rs->hash_line = line;
@@ -55,15 +56,15 @@ static void add_hit(struct run *run, size_t i) {
 }
 
 /* The index of the record's case, which only the first run may add. */
-static int find_case(struct runs *rs, struct run *run, const struct scored *s, size_t line, size_t *i,
-                     struct err *err) {
+static int find_case(struct runs *rs, struct run *run, const struct scored *s, size_t line,
+                     size_t *i, struct err *err) {
+    const char *id = buf_text(&s->id);
     bool first = run == rs->run;
     size_t known = rs->ids.n;
 
     if (first && known == IDS_MAX) return err_set(err, "more than %zu cases", IDS_MAX);
-    *i = first ? ids_add(&rs->ids, buf_text(&s->id), s->id.n) : ids_find(&rs->ids, buf_text(&s->id), s->id.n);
-    if (*i == SIZE_MAX)
-        return err_set(err, "the case \"%.100s\" is not in %s", buf_text(&s->id), rs->run->file);
+    *i = first ? ids_add(&rs->ids, id, s->id.n) : ids_find(&rs->ids, id, s->id.n);
+    if (*i == SIZE_MAX) return err_set(err, "the case \"%.100s\" is not in %s", id, rs->run->file);
     if (*i == known) {
         rs->ids.at[known].line = (uint32_t)line;
         add_hit(run, known);
@@ -71,8 +72,8 @@ static int find_case(struct runs *rs, struct run *run, const struct scored *s, s
     if (!rs->ids.at[*i].candidates) rs->ids.at[*i].candidates = (uint32_t)s->n;
     if (s->n && rs->ids.at[*i].candidates != s->n)
         return err_set(err, "the case \"%.100s\" has %zu candidates, but %u in another record",
-                       buf_text(&s->id), s->n, rs->ids.at[*i].candidates);
-    return isnan(run->hit[*i]) ? 0 : err_set(err, "the case \"%.100s\" was read before", buf_text(&s->id));
+                       id, s->n, rs->ids.at[*i].candidates);
+    return isnan(run->hit[*i]) ? 0 : err_set(err, "the case \"%.100s\" was read before", id);
 }
 
 static void take_case(struct run *run, size_t i, const double *scores, size_t n, size_t target) {
@@ -103,12 +104,14 @@ static void open_free(struct open_case *c) {
 }
 
 /* One candidate's rating; with the last of them the case is ranked. */
-static int take_rating(struct run *run, size_t i, const struct scored *s, size_t line, struct err *err) {
+static int take_rating(struct run *run, size_t i, const struct scored *s, size_t line,
+                       struct err *err) {
     struct open_case *c = run->open[i];
 
     if (!c) c = run->open[i] = open_new(s, line);
     if (c->has[s->candidate])
-        return err_set(err, "candidate %zu of the case \"%.100s\" was read before", s->candidate, c->id);
+        return err_set(err, "candidate %zu of the case \"%.100s\" was read before", s->candidate,
+                       c->id);
     c->has[s->candidate] = true;
     c->rating[s->candidate] = s->has_scores ? s->scores[0] : NAN;
     if (++c->got < c->n) return 0;
@@ -134,7 +137,8 @@ static int take_record(struct runs *rs, struct run *run, const struct scored *s,
 }
 
 /* The run has every case, and each with all its candidates. */
-static int check_whole(const struct runs *rs, const struct run *run, size_t *line, struct err *err) {
+static int check_whole(const struct runs *rs, const struct run *run, size_t *line,
+                       struct err *err) {
     size_t i = 0;
 
     *line = 0;
@@ -143,12 +147,13 @@ static int check_whole(const struct runs *rs, const struct run *run, size_t *lin
 
         if (!c) continue;
         *line = c->line;
-        return err_set(err, "the case \"%.100s\" has %zu of its %zu candidates", c->id, c->got, c->n);
+        return err_set(err, "the case \"%.100s\" has %zu of its %zu candidates", c->id, c->got,
+                       c->n);
     }
     if (run->n == rs->ids.n) return 0;
     while (!isnan(run->hit[i])) i++;
-    return err_set(err, "%zu cases of %s are missing, the first is that of its line %u", rs->ids.n - run->n,
-                   rs->run->file, rs->ids.at[i].line);
+    return err_set(err, "%zu cases of %s are missing, the first is that of its line %u",
+                   rs->ids.n - run->n, rs->run->file, rs->ids.at[i].line);
 }
 
 int runs_read(struct runs *rs, const char *name, const char *file, size_t *line, struct err *err) {

@@ -22,8 +22,8 @@ struct run {
     bool has_scores, sampled, rate;
     struct metrics sum;             /* over the cases, if has_scores */
     struct stats ndcg5;
-    size_t valid, right;            /* records whose text has an answer, the right one; if sampled */
-    float *hit;                     /* hr1 of each case by its index in ids; NULL after it was dropped */
+    size_t valid, right;            /* sampled: records whose text has an answer, the right one */
+    float *hit;                     /* hr1 of each case by its index in ids; NULL once dropped */
     size_t hit_cap;
     struct open_case **open;        /* rate: cases with some of their candidates, by index */
     size_t open_cap;
@@ -40,8 +40,8 @@ struct runs {
     size_t hash_line;
 };
 
-/* Reads all records of a file, "-" is stdin, as one more run. Returns 0, or -1 with a sentence and the
- * line it is about, 0 if none. */
+/* Reads all records of a file, "-" is stdin, as one more run. Returns 0, or -1 with a sentence and
+ * the line it is about, 0 if none. */
 int runs_read(struct runs *rs, const char *name, const char *file, size_t *line, struct err *err);
 
 /* The run of that name, or NULL. */

@@ -9,10 +9,11 @@
 #include "io/jsonl.h"
 #include "io/scan.h"
 
-enum field { ID, SOURCE, CANDIDATES, TARGET, SCORES, SAMPLES, ANSWER, FORM, CASE, CANDIDATE, FIELDS };
+enum field { ID, SOURCE, CANDIDATES, TARGET, SCORES, SAMPLES, ANSWER, FORM, CASE, CANDIDATE,
+             FIELDS };
 
-static const char *const fields[FIELDS] = { "id", "source", "candidates", "target", "scores", "samples",
-                                            "answer", "form", "case", "candidate" };
+static const char *const fields[FIELDS] = { "id", "source", "candidates", "target", "scores",
+                                            "samples", "answer", "form", "case", "candidate" };
 
 static int wrong(const char *field, const char *type, struct err *err) {
     return err_set(err, "\"%s\" is missing or not %s", field, type);
@@ -66,7 +67,8 @@ static int read_scores(struct scored *s, struct scan v, struct err *err) {
             return err_set(err, "\"scores\" holds what is not a number");
     }
     if (!k) return err_set(err, "\"scores\" is empty");
-    if (s->n && s->n != k) return err_set(err, "\"scores\" has %zu entries for %zu candidates", k, s->n);
+    if (s->n && s->n != k)
+        return err_set(err, "\"scores\" has %zu entries for %zu candidates", k, s->n);
     s->n = k;
     s->has_scores = true;
     return 0;
@@ -79,8 +81,9 @@ static int read_answer(struct scored *s, struct scan right, struct scan v, struc
     if (!scan_string(&v, &s->said)) return wrong("answer", "a string or null", err);
     s->valid = true;
     if (s->rate) return 0;
-    if (!scan_string(&right, &s->answer)) return err_set(err, "\"answer\" of the record is not a string");
-    s->right = s->said.n == s->answer.n && !memcmp(buf_text(&s->said), buf_text(&s->answer), s->said.n);
+    if (!scan_string(&right, &s->answer))
+        return err_set(err, "\"answer\" of the record is not a string");
+    s->right = !strcmp(buf_text(&s->said), buf_text(&s->answer));
     return 0;
 }
 
@@ -88,7 +91,8 @@ static int read_rating(struct scored *s, struct scan v, struct err *err) {
     s->scores = mem_grow(s->scores, 0, &s->cap, sizeof *s->scores);
     s->scores[0] = NAN;
     s->has_scores = v.p != NULL;
-    if (v.p && !scan_null(&v) && !scan_number(&v, s->scores)) return wrong("rating", "a number or null", err);
+    if (v.p && !scan_null(&v) && !scan_number(&v, s->scores))
+        return wrong("rating", "a number or null", err);
     return 0;
 }
 
@@ -137,13 +141,16 @@ static int malformed(const char *line, size_t n, struct err *err) {
 int scored_read(struct scored *s, const char *line, size_t n, struct err *err) {
     struct scan at = { line }, v[FIELDS];
 
-    if (!scan_fields(&at, fields, FIELDS, v) || !scan_end(&at, line + n)) return malformed(line, n, err);
+    if (!scan_fields(&at, fields, FIELDS, v) || !scan_end(&at, line + n))
+        return malformed(line, n, err);
     s->has_scores = s->sampled = s->valid = s->right = false;
-    if (count_candidates(s, v[CANDIDATES], err) || read_form(s, v, err) || read_source(s, v[SOURCE], err))
-        return -1;
+    if (count_candidates(s, v[CANDIDATES], err)) return -1;
+    if (read_form(s, v, err) || read_source(s, v[SOURCE], err)) return -1;
     if (!v[SAMPLES].p && !v[SCORES].p)
-        return err_set(err, "neither \"scores\" nor \"samples\" is there: the record was not scored");
-    if (v[SAMPLES].p ? read_samples(s, v[SAMPLES], v[ANSWER], err) : read_scores(s, v[SCORES], err)) return -1;
+        return err_set(err, "neither \"scores\" nor \"samples\" is there: "
+                       "the record was not scored");
+    if (v[SAMPLES].p ? read_samples(s, v[SAMPLES], v[ANSWER], err)
+                     : read_scores(s, v[SCORES], err)) return -1;
     return read_index(v[TARGET], "target", s->n ? s->n : (size_t)1 << 32, &s->target, err);
 }
 

@@ -1,7 +1,7 @@
 /* scored — what an evaluation needs of one record, read without building its JSON.
  *
- * A scored record has `scores`; a rollout record has `samples`, of which the first counts. In the form
- * "rate" a record is about one candidate of the case that its field `case` names. */
+ * A scored record has `scores`; a rollout record has `samples`, of which the first counts. In the
+ * form "rate" a record is about one candidate of the case that its field `case` names. */
 #ifndef RANK_SCORED_H
 #define RANK_SCORED_H
 
@@ -15,13 +15,13 @@
 struct scored {
     struct buf id;              /* of the case */
     struct buf hash;            /* source.hash, empty if there is none */
-    size_t n, target;           /* candidates, 0 if the record tells neither them nor scores; the true one */
+    size_t n, target;           /* candidates (0: it does not tell), the true one */
     bool rate;
     size_t candidate;           /* rate: which one the record is about */
     bool has_scores;
     double *scores;             /* [n], NaN for null; rate: one, the expected rating */
     bool sampled;               /* it is a rollout: */
-    bool valid, right;          /* its text has an answer; that answer is the record's (never in rate) */
+    bool valid, right;          /* its text has an answer; the record's own (never in rate) */
     size_t cap;
     struct buf answer, said;
 };

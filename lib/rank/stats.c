@@ -27,11 +27,12 @@ void stats_wilson(double p, size_t n, double *lo, double *hi) {
     *hi = p >= 1 ? 1 : fmin(1, centre + half);
 }
 
-/* 2 P(X <= less), X binomial (n, 1/2): from its largest term, C(n, less) / 2^n, downwards; each term
- * is the one above times k / (n - k + 1). */
+/* 2 P(X <= less), X binomial (n, 1/2): from its largest term, C(n, less) / 2^n, downwards; each
+ * term is the one above times k / (n - k + 1). */
 double stats_mcnemar(size_t wins, size_t losses) {
     double less = (double)(wins < losses ? wins : losses), n = (double)wins + (double)losses;
-    double term = exp(lgamma(n + 1) - lgamma(less + 1) - lgamma(n - less + 1) - n * log(2)), sum = term;
+    double choose = lgamma(n + 1) - lgamma(less + 1) - lgamma(n - less + 1);
+    double term = exp(choose - n * log(2)), sum = term;
 
     for (double k = less; k > 0 && term > 1e-18 * sum; k--) {
         term *= k / (n - k + 1);

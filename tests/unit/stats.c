@@ -1,5 +1,5 @@
-/* stats — intervals and the paired test against scipy 1.17 (binomtest, its proportion_ci by Wilson, and
- * Wilson's formula where hits are halves), metrics against ranks worked out by hand. */
+/* stats — intervals and the paired test against scipy 1.17 (binomtest, its proportion_ci by Wilson,
+ * and Wilson's formula where hits are halves), metrics against ranks worked out by hand. */
 #include "rank/stats.h"
 
 #include "check.h"
@@ -27,7 +27,8 @@ static void check_wilson(void) {
 
 static void check_mcnemar(void) {
     static const struct { size_t wins, losses; double p; } golden[] = {
-        { 5, 2, 0.453125 }, { 0, 8, 0.0078125 }, { 8, 0, 0.0078125 }, { 7, 7, 1 }, { 1, 0, 1 }, { 0, 0, 1 },
+        { 5, 2, 0.453125 }, { 0, 8, 0.0078125 }, { 8, 0, 0.0078125 }, { 7, 7, 1 }, { 1, 0, 1 },
+        { 0, 0, 1 },
         { 10, 30, 0.0022214337732293643 }, { 300, 220, 0.0005194158496652906 },
         { 50400, 49600, 0.01151492549022902 }, { 3000, 1000, 2.491514538629926e-229 },
     };
@@ -55,7 +56,8 @@ static void check_normal(void) {
 }
 
 static void check_metrics(void) {
-    static const double clear[] = { 0.5, 3, 2, -1, NAN, 7 }, flat[] = { 1, 1, 1, 1 }, none[] = { NAN, 2, NAN };
+    static const double clear[] = { 0.5, 3, 2, -1, NAN, 7 }, flat[] = { 1, 1, 1, 1 };
+    static const double none[] = { NAN, 2, NAN };
     double twelve[12];
     struct metrics m;
 
@@ -70,7 +72,7 @@ static void check_metrics(void) {
     CHECK_NEAR(m.hr1, 0.25, 1e-15);
     CHECK_NEAR(m.mrr, (1 + 1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4, 1e-15);
     CHECK_NEAR(m.ndcg5, (1 + 1 / log2(3) + 0.5 + 1 / log2(5)) / 4, 1e-15);
-    metrics_case(&m, none, 3, 2);                       /* ranks 2 and 3: nulls tie with one another */
+    metrics_case(&m, none, 3, 2);                       /* ranks 2 and 3: nulls tie */
     CHECK(m.hr1 == 0);
     CHECK_NEAR(m.mrr, 5.0 / 12, 1e-15);
     for (int k = 0; k < 12; k++) twelve[k] = k / 4;     /* ranks 5 to 8 */
