@@ -20,8 +20,9 @@ static const struct cli_opt opts[] = {
 };
 
 static const struct cli cli = {
-    "candidates", "[graph ...]", "Draw cases from a graph: a target among items the user never touched.",
-    "candidates --split test graph.jsonl > test.jsonl", opts, false
+    .name = "candidates", .operands = "[graph ...]", .opts = opts,
+    .purpose = "Draw cases from a graph: a target among items the user never touched.",
+    .example = "candidates --split test graph.jsonl > test.jsonl"
 };
 
 static int write_cases(const struct case_set *s, struct err *err) {

@@ -3,7 +3,7 @@
 
 #include "toy.h"
 
-enum { WINDOW = 5, USERS = 60, ITEMS = 11 };
+enum { WINDOW = 5, USERS = 60, ITEMS = 16 };
 
 /* Whether somebody else had the item. */
 static bool other(const struct view *v, int u, int item) {
