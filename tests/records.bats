@@ -1,0 +1,155 @@
+bats_require_minimum_version 1.5.0
+load helpers
+load tiny
+load records
+
+setup_file() {
+    load helpers
+    load tiny
+    tiny_prompts "$BATS_FILE_TMPDIR"
+    tiny_model "$BATS_FILE_TMPDIR"
+    tiny_sft "$BATS_FILE_TMPDIR"
+    cd "$BATS_FILE_TMPDIR"
+    head -n 8 prompts.jsonl | rollout --quiet -m sft -n 3 --max-tokens 24 > rollouts.jsonl
+    reward rollouts.jsonl > rewarded.jsonl
+    baseline --quiet -m pop -g graph.jsonl chains.jsonl > pop.jsonl
+    baseline --quiet -m random -g graph.jsonl chains.jsonl > random.jsonl
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    out=$BATS_TEST_TMPDIR/out
+    case="case record"
+    chains="case record with chains"
+    prompt="prompt record"
+}
+
+@test "records: the page is read: sections, needed and optional fields, those of objects" {
+    page_fields > "$out"
+    grep -qP '^case record\t-\tid\tneeded\tstring$' "$out"
+    grep -qP '^case record\t-\ttime\toptional\tinteger , optional$' "$out"
+    grep -qP '^case record\thistory\ttitle\tneeded\t' "$out"
+    grep -qP '^case record\thistory\trating\toptional\t' "$out"
+    grep -qP '^case record with chains\tchains\tweight\tneeded\t' "$out"
+    grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
+    grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
+    grep -qP '^metric record of rl-update\t-\trewards/\*/mean\tneeded\t' "$out"
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 14 ]
+    [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
+}
+
+@test "records: a field that the page lacks, one that is missing and a wrong type are seen" {
+    head -n 1 rewarded.jsonl > "$out.ok"
+    run checks "$out.ok" "$prompt,rollout record,rewarded record" "$case"
+    [ "$status" = 0 ]
+    while IFS='|' read -r change message; do
+        jq -c "$change" "$out.ok" > "$out"
+        run checks "$out" "$prompt,rollout record,rewarded record" "$case"
+        [ "$status" = 1 ]
+        [[ "${lines[*]}" == *"$message"* ]] || { echo "$output"; return 1; }
+    done <<'T'
+.more = 1|- has more, which the page does not name
+.samples[1].more = 1|samples has more, which the page does not name
+.slots.more = 1|slots has more, which the page does not name
+del(.slots)|- lacks slots
+del(.samples[2].reward)|samples lacks reward
+del(.completion[0].role)|completion lacks role
+.visit = ["1"]|visit is not array of integers: ["1"]
+.model = 1|model is not string: 1
+T
+    run checks /dev/null "$case"
+    [ "$status" = 1 ]
+    run checks "$out.ok" "no such record"
+    [[ "$output" == *"no section no such record in the page"* ]]
+}
+
+@test "records: graphs of graphsynth and graphload are as the page says" {
+    jq -c 'select(.user | not)' graph.jsonl > "$out"
+    checks "$out" "graph record: item"
+    jq -c 'select(.user)' graph.jsonl > "$out"
+    checks "$out" "graph record: event"
+    graphload --quiet graph.jsonl > "$out.graph"
+    jq -c 'select(.user | not)' "$out.graph" > "$out"
+    checks "$out" "graph record: item"
+    jq -c 'select(.user)' "$out.graph" > "$out"
+    checks "$out" "graph record: event"
+}
+
+@test "records: cases of candidates are as the page says, under both protocols and for each part" {
+    for options in "--split train" "--split valid" "--split test" "--split test --protocol global"; do
+        candidates --quiet --negatives 5 $options graph.jsonl > "$out"
+        checks "$out" "$case"
+    done
+    # A graph without ratings, times, years or genres has the optional fields not.
+    jq -c 'del(.rating, .time, .year, .genres)' graph.jsonl | candidates --quiet --negatives 5 > "$out"
+    checks "$out" "$case"
+    [ "$(jq -c 'has("time") or has("target_rating")' "$out" | sort -u)" = false ]
+}
+
+@test "records: chains of chainsample are as the page says" {
+    checks chains.jsonl "$case,$chains"
+    chainsample --quiet --limit 5 --facts all graph.jsonl > "$out"
+    checks "$out" "$case,$chains"
+    chainsample --quiet --limit 5 --facts none graph.jsonl > "$out"
+    checks "$out" "$case,$chains"
+    [ "$(jq -c 'has("facts")' "$out" | sort -u)" = false ]
+    jq -c 'del(.rating, .time, .year, .genres)' graph.jsonl | chainsample --quiet --limit 5 > "$out"
+    checks "$out" "$case,$chains"
+}
+
+# What a prompt record keeps of a case: not the fields that it says in words.
+prompts_check() {
+    checks "$1" "$prompt" "$case"
+    [ "$(jq -c '[keys[] | select(. == ("history","drawn","counts","chains","facts"))]' "$1" | sort -u)" = '[]' ]
+    jq -es '[.[] | has("id") and has("split") and has("source") and has("user") and has("candidates") and has("target")] | all' "$1"
+}
+
+@test "records: prompts of maskprompt are as the page says, in every form" {
+    for options in "" "--levels" "--thoughts none" "--thoughts answer --levels" "--form rate" "--form rate --levels"; do
+        maskprompt $options chains.jsonl > "$out"
+        prompts_check "$out"
+    done
+    [ "$(maskprompt --form rate chains.jsonl | jq -c 'has("case") and has("candidate")' | sort -u)" = true ]
+    [ "$(maskprompt chains.jsonl | jq -c 'has("case") or has("candidate") or has("levels")' | sort -u)" = false ]
+    [ "$(maskprompt chains.jsonl | jq -c '.slots | has("yes") and has("no") and has("next")' | sort -u)" = true ]
+}
+
+@test "records: rollouts are as the page says, with scores and without" {
+    checks rollouts.jsonl "$prompt,rollout record" "$case"
+    [ "$(jq -c '.samples[] | has("scores")' rollouts.jsonl | sort -u)" = true ]
+    head -n 4 prompts.jsonl | rollout --quiet -m sft -n 2 --max-tokens 4 --no-scores > "$out"
+    checks "$out" "$prompt,rollout record" "$case"
+    [ "$(jq -c '.samples[] | has("scores")' "$out" | sort -u)" = false ]
+}
+
+@test "records: rewarded records are as the page says" {
+    checks rewarded.jsonl "$prompt,rollout record,rewarded record" "$case"
+    jq -es '[.[].samples[] | (.reward | type == "number") and (.parts | map(type == "number") | all)] | all' rewarded.jsonl
+}
+
+@test "records: scored records of baseline and graphsynth are as the page says" {
+    checks pop.jsonl "scored record" "$case"
+    [ "$(jq -c '[keys[] | select(. == ("history","drawn","counts","chains","facts"))]' pop.jsonl | sort -u)" = '[]' ]
+    graphsynth --quiet --users 60 --items 80 --score chains.jsonl > "$out"
+    checks "$out" "$case,scored record" "$chains"
+}
+
+@test "records: metrics of sft-train and rl-update are as the page says" {
+    checks sft.jsonl "metric record,metric record of sft-train"
+    sft-train --quiet -m base -o "$out.run" --steps 2 --eval-every 1 --valid rollouts.jsonl prompts.jsonl > "$out.both"
+    jq -c 'select(has("eval_loss"))' "$out.both" > "$out"
+    checks "$out" "validation record"
+    jq -c 'select(has("eval_loss") | not)' "$out.both" > "$out"
+    checks "$out" "metric record,metric record of sft-train"
+    rl-update -m sft -o "$out.rl" rewarded.jsonl > "$out"
+    checks "$out" "metric record,metric record of rl-update"
+}
+
+@test "records: evaluations are as the page says" {
+    evaluate pop=pop.jsonl random=random.jsonl > "$out"
+    checks "$out" "evaluation record"
+    evaluate rollout=rollouts.jsonl > "$out"
+    checks "$out" "evaluation record"
+    evaluate --against pop pop=pop.jsonl random=random.jsonl | jq -c 'select(.against)' > "$out"
+    checks "$out" "paired test record"
+}
