@@ -74,7 +74,15 @@ static void drop_outside(struct load *l, size_t *users, size_t *items) {
     } while (l->counts.outside > before);
 }
 
-int load_filter(struct load *l, struct err *err) {
+/* A column that is asked for is in some table. */
+static int check_columns(const struct load *l, struct err *err) {
+    for (int c = 0; c < LOAD_COLUMNS; c++)
+        if (l->o->column[c] && !l->found[c])
+            return err_set(err, "no table has the column \"%s\"", l->o->column[c]);
+    return 0;
+}
+
+static int apply(struct load *l, struct err *err) {
     size_t *users = mem_calloc(l->user_name.n, sizeof *users);
     size_t *items = mem_calloc(l->item_name.n, sizeof *items);
     struct load_counts *c = &l->counts;
@@ -91,6 +99,10 @@ int load_filter(struct load *l, struct err *err) {
     c->events = l->n - c->repeated - c->low - c->outside;
     free(users);
     free(items);
-    if (!l->n) return err_set(err, "no events");
     return c->events ? 0 : err_set(err, "no event is left of %zu", l->n);
+}
+
+int load_filter(struct load *l, struct err *err) {
+    if (check_columns(l, err)) return -1;
+    return l->n ? apply(l, err) : err_set(err, "no events");
 }

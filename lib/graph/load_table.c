@@ -76,14 +76,12 @@ static int find_column(const struct table *t, enum load_column c) {
 }
 
 /* Whether the columns are asked for by number alone, so that the table has no header. */
-static bool by_number(const struct table *t) {
+static bool by_number(const struct load_options *o) {
     int asked = 0;
 
     for (int c = 0; c < LOAD_COLUMNS; c++) {
-        if (!t->l->o->column[c]) continue;
-        asked++;
-        if (!column_number(t->l->o->column[c]) || find_column(t, (enum load_column)c) >= 0)
-            return false;
+        if (o->column[c] && !column_number(o->column[c])) return false;
+        asked += o->column[c] != NULL;
     }
     return asked > 0;
 }
@@ -144,7 +142,7 @@ static int read_header(struct table *t, struct err *err) {
     buf_add(&t->row, line, n);
     t->fields = load_cut_row(t->row.s, t->sep, t->quotes, t->field, MAX_FIELDS);
     if (t->fields > MAX_FIELDS) return err_set(err, "more than %d columns", MAX_FIELDS);
-    header = !by_number(t);
+    header = !by_number(t->l->o);
     t->list = -1;
     for (size_t k = 0; t->recbole && k < t->fields; k++) {
         *strchr(t->field[k], ':') = 0;

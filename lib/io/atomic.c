@@ -29,7 +29,18 @@ static void drop(struct atomic_file *a) {
 }
 
 int atomic_open(struct atomic_file *a, const char *path, struct err *err) {
-    *a = (struct atomic_file){ .path = mem_strdup(path), .tmp = temporary_name(path) };
+    struct stat old;
+    char *real;
+
+    /* the rename would put a file in the place of /dev/stdout, /dev/full or a folder */
+    if (!stat(path, &old) && !S_ISREG(old.st_mode)) {
+        *a = (struct atomic_file){ 0 };
+        return err_set(err, "%s: not a regular file", path);
+    }
+    /* a symbolic link stays one: what it points to is replaced */
+    real = !lstat(path, &old) && S_ISLNK(old.st_mode) ? realpath(path, NULL) : NULL;
+    if (!real) real = mem_strdup(path);
+    *a = (struct atomic_file){ .path = real, .tmp = temporary_name(real) };
     a->f = fopen(a->tmp, "we");
     if (a->f) return 0;
     fail(a->tmp, err);

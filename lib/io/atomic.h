@@ -11,7 +11,9 @@ struct atomic_file {
     char *path, *tmp;       /* the target, and the file beside it */
 };
 
-/* Opens a temporary file beside `path`. Returns 0, or -1 with a sentence that names the path. */
+/* Opens a temporary file beside `path`, which is absent or a regular file: a device is not replaced,
+ * and neither is a symbolic link, but what it points to.
+ * Returns 0, or -1 with a sentence that names the path. */
 int atomic_open(struct atomic_file *a, const char *path, struct err *err);
 
 /* Puts the file in its place. Returns 0, or -1 with the temporary file removed and the old one kept. */
