@@ -1,0 +1,76 @@
+bats_require_minimum_version 1.5.0
+load helpers
+load tiny
+
+# Nothing but what is to be learned depends on the target.
+setup_file() {
+    load helpers
+    load tiny
+    cd "$BATS_FILE_TMPDIR"
+    tiny_prompts .
+    tiny_model .
+    tiny_sft .
+    head -n 60 chains.jsonl > some.jsonl
+    for ((k = 1; k < 6; k++)); do
+        jq -c ".target = (.target + $k) % 6 | .target_rating = 1 + ((.target_rating + $k) % 5)" some.jsonl > "swapped.$k"
+    done
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR"
+    out=$BATS_TEST_TMPDIR/out
+}
+
+# same JQ FILTER...: whether the filter's output, seen through jq, is the same bytes for every target.
+same() {
+    local change=$1
+    shift
+    "$@" < some.jsonl | jq -c "$change" > "$out"
+    [ -s "$out" ]
+    for k in 1 2 3 4 5; do "$@" < "swapped.$k" | jq -c "$change" | cmp - "$out"; done
+}
+
+@test "leaks: the target may be any of the candidates in what is swapped" {
+    [ "$(jq -s 'map(.target) | unique | length' some.jsonl)" = 6 ]
+    [ "$(cat some.jsonl swapped.? | jq -c '[.id, .target]' | sort -u | wc -l)" = 360 ]
+}
+
+@test "leaks: a prompt record but for completion and answer does not depend on the target" {
+    for options in "" "--template compact" "--thoughts none" "--thoughts answer" "--contenders 2 --show 0 --order given" \
+        "--template compact --tokenizer . --max-tokens 130 --show 2"; do
+        same 'del(.completion, .answer, .target, .target_rating)' maskprompt $options
+    done
+    # What is to be learned does.
+    maskprompt < some.jsonl | jq -c .completion > "$out"
+    [ "$(maskprompt < swapped.1 | jq -c .completion | comm -3 --nocheck-order - "$out" | wc -l)" -gt 0 ]
+}
+
+@test "leaks: the prompt of a rating does not depend on the target, nor on whose rating is known" {
+    for k in some.jsonl swapped.?; do jq -c '.split = "test"' "$k" > "$out.$k"; done
+    maskprompt --form rate "$out.some.jsonl" | jq -c 'del(.completion, .answer, .target, .target_rating)' > "$out"
+    [ "$(wc -l < "$out")" = 360 ]
+    for k in 1 2 3 4 5; do
+        maskprompt --form rate "$out.swapped.$k" | jq -c 'del(.completion, .answer, .target, .target_rating)' | cmp - "$out"
+    done
+}
+
+@test "leaks: the steps of a thought do not depend on the target before the last" {
+    same '.levels | map(.[:3])' maskprompt --levels
+    same '.prompt' maskprompt --levels
+}
+
+@test "leaks: samples do not depend on the target, nor on the completion" {
+    mask() { head -n 10 | maskprompt --template compact --contenders 3 --history 3; }
+    roll() { mask | rollout --quiet -m sft -n 3 --max-tokens 40; }
+    same '[.prompt, .model, .samples]' roll
+    same '.samples' eval "mask | jq -c 'del(.completion, .answer, .target, .target_rating, .candidates, .visit, .shown)' |
+        rollout --quiet -m sft -n 3 --max-tokens 40"
+    roll < some.jsonl | jq -c .samples | cmp - "$out"
+}
+
+@test "leaks: a prompt does not know the closing edge" {
+    # The user of a case is never among those whose edges a prompt names.
+    jq -es '[.[] | .user as $u | .chains[][] | .user != $u] | all' some.jsonl
+    maskprompt --levels < some.jsonl | jq -es '[.[] | .prompt[0].content | contains("the user takes")] | any | not'
+    maskprompt --levels < some.jsonl | jq -es '[.[] | .levels[][:3][]? | contains("the user takes")] | any | not'
+}
