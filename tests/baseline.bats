@@ -190,7 +190,7 @@ refuses() {
 
 @test "baseline: refuses a graph that cannot be read" {
     graph=$BATS_TEST_TMPDIR/none.jsonl
-    refuses "$graph:0: No such file or directory" "$cases"
+    refuses "$graph: No such file or directory" "$cases"
 }
 
 @test "baseline: refuses days without times" {

@@ -32,7 +32,7 @@ static struct graph *read_records(char *const *files, struct err *err) {
         json_decref(j);
         if (r < 0) break;
     }
-    if (r < 0) err_prefix(err, "%s:%zu", in.name, in.line);
+    if (r < 0) err_prefix(err, in.line ? "%s:%zu" : "%s", in.name, in.line);
     jsonl_close(&in);
     graph_record_free(&rec);
     g = graph_build(b, has_time);
