@@ -99,7 +99,8 @@ static void check_rope(const struct kernels *k, int half) {
     k->rope(y.x, c.x, s.x, half, 1);
     check_guard(&y, 2 * half);
     for (int i = 0; i < half; i++) {
-        double a = (double)x.x[i], b = (double)x.x[half + i], ci = (double)c.x[i], si = (double)s.x[i];
+        double a = (double)x.x[i], b = (double)x.x[half + i];
+        double ci = (double)c.x[i], si = (double)s.x[i];
 
         CHECK_NEAR(y.x[i], a * ci - b * si, 1e-6);
         CHECK_NEAR(y.x[half + i], b * ci + a * si, 1e-6);
