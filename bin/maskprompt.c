@@ -9,11 +9,15 @@
 #include "io/jsonl.h"
 #include "text/bpe.h"
 #include "text/prompt.h"
+#include "text/view.h"
+
+enum { ORDER_EVIDENCE, ORDER_GIVEN };
 
 enum { NO_BUDGET = 1000000 };
 
 struct options {
     struct prompt_options p;
+    int order;
     const char *template;
     const char *tokenizer;      /* file or model directory */
     long max_tokens;
@@ -25,7 +29,7 @@ static const struct cli_opt opts[] = {
     { 0, "form", CLI_CHOICE, AT(p.form), 0, 0, "what is asked", "choose|rate" },
     { 0, "thoughts", CLI_CHOICE, AT(p.thoughts), 0, 0,
       "thoughts and verdicts, verdicts alone, or the answer alone", "chain|none|answer" },
-    { 0, "order", CLI_CHOICE, AT(p.order), 0, 0, "of the candidates in the question", "evidence|given" },
+    { 0, "order", CLI_CHOICE, AT(order), 0, 0, "of the candidates: the strongest is A, or as given", "evidence|given" },
     { 0, "contenders", CLI_INT, AT(p.contenders), 1, PROMPT_LABELS, "candidates that are visited", NULL },
     { 0, "show", CLI_INT, AT(p.show), 0, 9, "chains shown of each contender", NULL },
     { 0, "history", CLI_INT, AT(p.history), 0, 1000, "items of history shown", NULL },
@@ -95,12 +99,20 @@ static int write_prompts(struct job *j, const json_t *rec, struct err *err) {
     return j->o.p.form == FORM_RATE ? write_ratings(j, rec, err) : write_prompt(j, rec, 0, err);
 }
 
+static int write_case(struct job *j, json_t *rec, struct err *err) {
+    json_t *ordered = j->o.order == ORDER_EVIDENCE ? view_sorted(rec, err) : json_incref(rec);
+    int r = ordered ? write_prompts(j, ordered, err) : -1;
+
+    json_decref(ordered);
+    return r;
+}
+
 static int run(struct job *j, struct jsonl *in, struct err *err) {
     json_t *rec = NULL;
     int r;
 
     while ((r = jsonl_next(in, &rec, err)) > 0) {
-        r = write_prompts(j, rec, err);
+        r = write_case(j, rec, err);
         json_decref(rec);
         if (r) break;
     }

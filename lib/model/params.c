@@ -129,15 +129,21 @@ real *model_block(const struct model *m) {
     return block;
 }
 
+/* Measured on models of two million parameters and prompts that are to be copied from: with 0.02 everywhere
+ * (GPT-2) the copying is not learned in 400 steps, with this in 50. */
+static const double EMBEDDING_DEVIATION = 0.2;
+
 struct model *model_init(const struct config *cfg, uint64_t seed) {
     struct model *m = model_new(cfg);
 
     for (int i = 0; i < m->n_tensors; i++) {
         const struct tensor *t = &m->tensors[i];
-        double deviation = t->residual ? 0.02 / sqrt(2.0 * cfg->layers) : 0.02;
+        double deviation = 1 / sqrt((double)t->cols);
         struct rng r = rng_start(seed, "model-init", t->name);
 
         if (!t->rows && !t->ones) continue;
+        if (t->offset == m->embed) deviation = EMBEDDING_DEVIATION;
+        if (t->residual) deviation /= sqrt(2.0 * cfg->layers);
         for (size_t j = 0; j < t->n; j++)
             m->data[t->offset + j] = t->ones ? 1 : (real)(float)(deviation * rng_normal(&r));
     }

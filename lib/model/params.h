@@ -47,8 +47,8 @@ struct model {
 /* A model of this shape with all parameters zero. cfg has passed config_check. Free with model_free. */
 struct model *model_new(const struct config *cfg);
 
-/* A model with random parameters: normal with deviation 0.02, projections into the residual stream
- * 0.02 / sqrt(2 layers) (GPT-2), norms one, biases zero. */
+/* A model with random parameters: normal with deviation 1 / sqrt(columns), projections into the residual
+ * stream less by sqrt(2 layers) (GPT-2), the embedding 0.2, norms one, biases zero. */
 struct model *model_init(const struct config *cfg, uint64_t seed);
 
 /* Reads DIR: config.json and model.safetensors, or model.safetensors.index.json and its shards.

@@ -121,20 +121,15 @@ static void add_history(struct buf *out, const struct job *j) {
     }
 }
 
-/* Candidate number k in the question. */
-static int listed(const struct job *j, int k) {
-    return j->o->order == ORDER_EVIDENCE ? j->v.by_evidence[k] : k;
-}
-
 static void add_question(struct buf *out, const struct job *j) {
     struct buf history = { 0 }, candidates = { 0 };
     char contenders[16];
 
     add_history(&history, j);
     for (int k = 0; k < j->v.n; k++) {
-        if (j->only >= 0 && listed(j, k) != j->only) continue;
+        if (j->only >= 0 && k != j->only) continue;
         if (candidates.n) buf_puts(&candidates, "\n");
-        add_candidate(&candidates, j, listed(j, k));
+        add_candidate(&candidates, j, k);
     }
     snprintf(contenders, sizeof contenders, "%d", j->contenders);
     template_fill(out, j->t, j->only >= 0 ? SEC_RATE : SEC_PROMPT, (struct value[]){
@@ -192,10 +187,16 @@ static void add_visit(struct buf *out, const struct job *j, int c) {
     buf_free(&steps);
 }
 
-/* Visits the contenders up to the truth, then answers. */
-static void add_choice(struct buf *out, const struct job *j) {
+/* A candidate's letter as it stands behind the answer's prefix. */
+static void add_label(struct buf *out, const struct job *j, int c) {
     char label[2];
 
+    label_text(label, c);
+    template_fill(out, j->t, SEC_LABEL, (struct value[]){ { "label", label }, { NULL, NULL } });
+}
+
+/* Visits the contenders up to the truth, then answers. */
+static void add_choice(struct buf *out, const struct job *j) {
     for (int k = 0; k < j->contenders; k++) {
         int c = j->v.by_evidence[k];
 
@@ -204,9 +205,8 @@ static void add_choice(struct buf *out, const struct job *j) {
         buf_puts(out, template_text(j->t, c == j->v.target ? SEC_YES : SEC_NO));
         if (c == j->v.target) break;
     }
-    label_text(label, j->v.target);
     buf_puts(out, template_text(j->t, SEC_ANSWER));
-    buf_printf(out, " %s", label);
+    add_label(out, j, j->v.target);
 }
 
 static void add_rating(struct buf *out, const struct job *j, const json_t *rating) {
@@ -234,8 +234,14 @@ static json_t *slots(const struct job *j) {
         json_object_set_new(out, "no", json_string(template_text(j->t, SEC_NO)));
         json_object_set_new(out, "next", json_string(template_text(j->t, SEC_NEXT)));
     }
-    for (int k = 0; k < (j->only >= 0 ? 5 : j->v.n); k++)
-        json_array_append_new(labels, j->only >= 0 ? json_sprintf("%d", k + 1) : json_sprintf(" %c", 'A' + k));
+    for (int k = 0; k < (j->only >= 0 ? 5 : j->v.n); k++) {
+        struct buf text = { 0 };
+
+        if (j->only >= 0) buf_printf(&text, "%d", k + 1);
+        else add_label(&text, j, k);
+        json_array_append_new(labels, json_stringn(buf_text(&text), text.n));
+        buf_free(&text);
+    }
     json_object_set_new(out, "labels", labels);
     return out;
 }

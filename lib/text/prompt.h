@@ -19,12 +19,10 @@
 
 enum prompt_form { FORM_CHOOSE, FORM_RATE };
 enum prompt_thoughts { THOUGHTS_CHAIN, THOUGHTS_NONE, THOUGHTS_ANSWER };
-enum prompt_order { ORDER_EVIDENCE, ORDER_GIVEN };
 
 struct prompt_options {
     int form;               /* enum prompt_form */
     int thoughts;           /* chain: thoughts and verdicts; none: verdicts; answer: the answer alone */
-    int order;              /* of the candidates in the question: by evidence or as given */
     long contenders;        /* candidates that the completion visits */
     long show;              /* chains shown of each contender */
     long history;           /* items of history shown */

@@ -34,6 +34,7 @@ static const struct {
     [SEC_NO] = { "no", " " },
     [SEC_NEXT] = { "next", " " },
     [SEC_ANSWER] = { "answer", " " },
+    [SEC_LABEL] = { "label", " label " },
 };
 
 struct template {

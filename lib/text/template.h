@@ -33,6 +33,7 @@ enum section {
     SEC_NO,
     SEC_NEXT,           /* between a refused candidate and the next */
     SEC_ANSWER,         /* in front of the answer */
+    SEC_LABEL,          /* the answer's letter, one token in its place */
     SECTIONS
 };
 

@@ -53,7 +53,9 @@ static const struct {
       "@next\n"
       "\\n\n"
       "@answer\n"
-      "\\nAnswer:\n" },
+      "\\nAnswer:\n"
+      "@label\n"
+      " {label}\n" },
     { "compact",
       "@prompt\n"
       "{history}\n"
@@ -96,7 +98,9 @@ static const struct {
       "@next\n"
       "\\n\n"
       "@answer\n"
-      "\\n=\n" },
+      "\\n=\n"
+      "@label\n"
+      "{label}\n" },
 };
 
 #endif

@@ -143,3 +143,32 @@ int view_read(struct view *v, const json_t *rec, struct err *err) {
     sort_by_evidence(v);
     return 0;
 }
+
+/* The array with its entries in the order of evidence. */
+static json_t *permuted(const struct view *v, const json_t *list) {
+    json_t *out = json_array();
+
+    for (int k = 0; k < v->n; k++) json_array_append(out, json_array_get(list, (size_t)v->by_evidence[k]));
+    return out;
+}
+
+json_t *view_sorted(const json_t *rec, struct err *err) {
+    static const char *const fields[] = { "candidates", "counts", "chains" };
+    struct view v;
+    const char *name;
+    json_t *out, *facts, *list;
+
+    if (view_read(&v, rec, err)) return NULL;
+    out = json_copy((json_t *)rec);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        json_object_set_new(out, fields[i], permuted(&v, json_object_get(rec, fields[i])));
+    if (json_object_get(rec, "facts")) {
+        facts = json_object();
+        json_object_foreach(json_object_get(rec, "facts"), name, list)
+            json_object_set_new(facts, name, permuted(&v, list));
+        json_object_set_new(out, "facts", facts);
+    }
+    for (int k = 0; k < v.n; k++)
+        if (v.by_evidence[k] == v.target) json_object_set_new(out, "target", json_integer(k));
+    return out;
+}

@@ -27,6 +27,10 @@ struct view {
  * means: as much as all others together. Returns 0 or -1. */
 int view_read(struct view *v, const json_t *rec, struct err *err);
 
+/* The record with its candidates, and all that is told of each, in the order of evidence: A is the strongest.
+ * A new reference, or NULL with a sentence. */
+json_t *view_sorted(const json_t *rec, struct err *err);
+
 /* Text of a candidate's, item's or chain's title, or its identifier where there is none. */
 const char *view_title(const json_t *item);
 
