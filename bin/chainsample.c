@@ -3,8 +3,10 @@
  * in   a graph; --cases FILE: case records, else the training cases are drawn here
  * out  the case with "drawn", "counts" and "chains" per candidate, and "facts" */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "base/mem.h"
@@ -136,71 +138,88 @@ static void sample_case(void *ctx, int task, int worker) {
     free(chains);
 }
 
-static void run_block(struct sampling *s, int n) {
+/* A failure is told here, where its cause is known, and not again by cli_finish. */
+static int write_line(const struct job *job, struct err *err) {
+    if (fwrite(job->text, 1, job->n, stdout) == job->n) return 0;
+    err_set(err, "stdout: %s", strerror(errno));
+    clearerr(stdout);
+    return -1;
+}
+
+/* Works on the first n jobs, writes them, and clears them. */
+static int run_block(struct sampling *s, int n, struct err *err) {
+    int r = 0;
+
     pool_run(s->pool, n, sample_case, s);
     for (int i = 0; i < n; i++) {
-        fwrite(s->jobs[i].text, 1, s->jobs[i].n, stdout);
+        if (!r) r = write_line(&s->jobs[i], err);
         free(s->jobs[i].text);
         json_decref(s->jobs[i].rec);
         case_free(&s->jobs[i].c);
         s->jobs[i] = (struct job){ 0 };
     }
+    return r;
 }
 
-/* The cases of a split, drawn here. */
+/* The cases of a split, drawn here. What was drawn before a case that cannot be is written. */
 static int sample_split(struct sampling *s, const struct graph *g, struct err *err) {
     struct progress p;
     struct case_set set = { 0 };
-    int n = 0, r;
+    int n = 0, r, w = 0;
 
     if ((r = case_set_make(&set, g, &s->o->cases, err))) return r;
     if (s->o->cases.split.kind == SPLIT_LOO && !s->o->quiet)
         cli_note(&cli, "loo shows every model other users' later events; --protocol global does not");
     s->set = &set;
     p = progress_start("cases", (double)set.n, s->o->quiet);
-    for (size_t i = 0; i < set.n && !r; i++) {
+    for (size_t i = 0; i < set.n && !r && !w; i++) {
         r = case_set_draw(&set, i, &s->jobs[n].c, err);
-        if (!r && (++n == BLOCK || i + 1 == set.n)) {
-            run_block(s, n);
-            n = 0;
-            progress_show(&p, (double)(i + 1), NULL);
-        }
+        if (r || ++n < BLOCK) continue;
+        w = run_block(s, n, err);
+        n = 0;
+        progress_show(&p, (double)(i + 1), NULL);
     }
-    run_block(s, n);
+    if (!w) w = run_block(s, n, err);
     progress_end(&p);
     case_set_free(&set);
+    return r | w;
+}
+
+/* The next case of a file into a job. Returns as jsonl_next, with the place in front of the sentence. */
+static int read_case(struct jsonl *in, struct case_reader *reader, struct job *job, struct err *err) {
+    int r = jsonl_next(in, &job->rec, err);
+
+    if (r > 0 && case_parse(reader, job->rec, &job->c, err)) {
+        json_decref(job->rec);
+        job->rec = NULL;
+        r = -1;
+    }
+    if (r < 0) err_prefix(err, in->line ? "%s:%zu" : "%s", in->name, in->line);
     return r;
 }
 
-/* The cases of a file. */
+/* The cases of a file. Those before one that cannot be read are written. */
 static int sample_file(struct sampling *s, const struct graph *g, struct err *err) {
     char *files[] = { (char *)s->o->file, NULL };
     struct progress p = progress_start("cases", 0, s->o->quiet);
     struct case_reader reader;
     struct jsonl in;
     double done = 0;
-    int n = 0, r;
+    int n = 0, r = 0, w = 0;
 
     case_reader_open(&reader, g);
     jsonl_open(&in, files);
-    while ((r = jsonl_next(&in, &s->jobs[n].rec, err)) > 0) {
-        r = case_parse(&reader, s->jobs[n].rec, &s->jobs[n].c, err);
-        if (r) {
-            json_decref(s->jobs[n].rec);
-            s->jobs[n].rec = NULL;
-            break;
-        }
+    while (!w && (r = read_case(&in, &reader, &s->jobs[n], err)) > 0) {
         if (++n < BLOCK) continue;
-        run_block(s, n);
+        w = run_block(s, n, err);
         progress_show(&p, done += n, NULL);
         n = 0;
     }
-    run_block(s, n);
-    if (r) err_prefix(err, in.line ? "%s:%zu" : "%s", in.name, in.line);
+    if (!w) w = run_block(s, n, err);
     progress_end(&p);
     jsonl_close(&in);
     case_reader_close(&reader);
-    return r;
+    return r < 0 || w ? -1 : 0;
 }
 
 static int run(struct sampling *s, char **files, struct err *err) {
