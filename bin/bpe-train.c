@@ -2,6 +2,7 @@
  *
  * in   prompt records, or any with "messages", "prompt", "completion", or the field of --field
  * out  one line: a tokenizer.json */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cli.h"
@@ -112,5 +113,6 @@ int main(int argc, char **argv) {
     }
     jsonl_close(&in);
     bpe_trainer_free(t);
+    free(o.special.values);
     return cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);
 }

@@ -76,6 +76,7 @@ INLINE vec vexp(vec x) {
     return y;
 #else
     const float magic = 12582912;           /* 1.5 * 2^23: adding it rounds to an integer */
+    typedef unsigned uvec __attribute__((vector_size(VECTOR_BYTES)));
     ivec tiny = x < vset(-87.3f);
     vec t, n, r, p;
 
@@ -90,7 +91,7 @@ INLINE vec vexp(vec x) {
     p = vfma(p, r, vset(1.6666665459e-1f));
     p = vfma(p, r, vset(5.0000001201e-1f));
     p = vfma(p, r * r, r) + 1;
-    p = p * (vec)(((ivec)t << 23) + 0x3f800000);
+    p = p * (vec)(((uvec)t << 23) + 0x3f800000);    /* unsigned: what is far too small wraps, and is cut */
     return (vec)((ivec)p & ~tiny);
 #endif
 }
