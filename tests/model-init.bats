@@ -48,13 +48,15 @@ setup() {
     [ "$(ls other | tr '\n' ' ')" = 'config.json model.safetensors ' ]
 }
 
-@test "model-init: draws matrices around zero, smaller ones where they write into the residual stream" {
-    model-init --quiet --vocab 1000 --hidden 64 --layers 8 --heads 4 -o m
+@test "model-init: draws matrices by their width, smaller ones where they write into the residual stream" {
+    model-init --quiet --vocab 1000 --hidden 64 --layers 8 --heads 4 --intermediate 256 --arch qwen2 -o m
     model-info --tensors m | jq -es '
-        def of($name): map(select(.tensor | tostring | test($name)));
-        (of("norm") | map(.rms == 1) | all) and
-        (of("proj|embed") | map(.rms > 0.003 and .mean / .rms < 0.05 and .mean / .rms > -0.05) | all) and
-        ([of("o_proj"), of("q_proj")] | transpose | map(.[0].rms / .[1].rms | . > 0.22 and . < 0.28) | all)'
+        def all_of($name; $rms): map(select(.tensor | tostring | test($name)) |
+            (.rms / $rms | . > 0.94 and . < 1.06) and (.mean / $rms | . > -0.06 and . < 0.06)) | all and length > 0;
+        all_of("embed"; 0.2) and all_of("([qkv]|gate|up)_proj.weight"; 1 / 8) and
+        all_of("o_proj"; 1 / 8 / 4) and all_of("down_proj"; 1 / 16 / 4) and
+        (map(select(.tensor | tostring | test("norm")) | .rms == 1) | all) and
+        (map(select(.tensor | tostring | test("bias")) | .rms == 0) | all)'
 }
 
 @test "model-init: equal seeds give equal bytes, others do not" {
