@@ -63,6 +63,8 @@ u0-{candidate}
 @answer
  =
 two lines:
+@label
+>{label}
 T
     sed "${1:-}" "$BATS_TEST_TMPDIR/t" > "$BATS_TEST_TMPDIR/template"
     echo "$BATS_TEST_TMPDIR/template"
@@ -79,14 +81,14 @@ T
 - Cold Harbour, rated 3
 One of the candidates below is the user's next item. A chain leads from the user over an item to
 another user and on to the candidate. Digits weigh a candidate's evidence against all the others', 0 to 9.
-C. Red Kite: 7 of 10 chains, evidence 84
-   [C1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
-A. Green Door: 3 of 10 chains, evidence 47
-   [A1] the user rated Paper Moon 5; user bob rated it 4; then Green Door 2; [masked]
-B. Long Winter: 0 of 10 chains, evidence 03
+A. Red Kite: 7 of 10 chains, evidence 84
+   [A1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
+B. Green Door: 3 of 10 chains, evidence 47
+   [B1] the user rated Paper Moon 5; user bob rated it 4; then Green Door 2; [masked]
+C. Long Winter: 0 of 10 chains, evidence 03
 Weigh the strongest candidates one after another, say yes to one, then answer with its letter." ]
-    [ "$(answer)" = "C: Cold Harbour was rated 3 [C1.1], by user eve 3 [C1.2], who rated Red Kite 5 [C1.3]. yes
-Answer: C" ]
+    [ "$(answer)" = "A: Cold Harbour was rated 3 [A1.1], by user eve 3 [A1.2], who rated Red Kite 5 [A1.3]. yes
+Answer: A" ]
 }
 
 # Levels: 3 of 10 is 6 + log2(3/7) = 4.8; 0.5 of 2 is 6 + log2(1/3) = 4.4; 10 of 16 is 6 + log2(10/6) = 6.7.
@@ -94,74 +96,87 @@ Answer: C" ]
     [ "$(question --template compact)" = "Silver Road 4
 Paper Moon 5
 Cold Harbour 3
-C784 335?
-A547 542?
-B003
+A784 335?
+B547 542?
+C003
 >" ]
-    [ "$(answer --template compact)" = "C784 335[C1.3] yes
-= C" ]
+    [ "$(answer --template compact)" = "A784 335[A1.3] yes
+=A" ]
 }
 
 @test "maskprompt: bounds levels at 1 and 9, and gives 9 to what stands alone" {
     run maskprompt --template compact <<< "$(ann '.facts = {"f":[1000,1,0]} | .counts = [10,0,0]')"
-    [ "$(jq -r '.prompt[0].content | split("\n")[3:6] | map(split(" ")[0]) | join(",")' <<< "$output")" = A99,C00,B01 ]
+    [ "$(jq -r '.prompt[0].content | split("\n")[3:6] | map(split(" ")[0]) | join(",")' <<< "$output")" = A99,B00,C01 ]
 }
 
 @test "maskprompt: visits contenders up to the true one, and says none where a chain lacks" {
     run maskprompt --template compact <<< "$(ann '.target = 1')"
-    [ "$(jq -r '.completion[0].content' <<< "$output")" = "C784 335[C1.3] no
-A547 542[A1.3] no
-B003 - yes
-= B" ]
-    [ "$(jq -c '[.answer,.visit,.shown]' <<< "$output")" = '["B",[2,0,1],[1,0,1]]' ]
+    [ "$(jq -r '.completion[0].content' <<< "$output")" = "A784 335[A1.3] no
+B547 542[B1.3] no
+C003 - yes
+=C" ]
+    [ "$(jq -c '[.answer,.visit,.shown]' <<< "$output")" = '["C",[0,1,2],[1,1,0]]' ]
     run maskprompt --template compact --contenders 1 <<< "$(ann '.target = 1')"
-    [ "$(jq -r '.completion[0].content' <<< "$output")" = "C784 335[C1.3] no
-= B" ]
-    [ "$(jq -c '[.answer,.visit,.shown]' <<< "$output")" = '["B",[2],[0,0,1]]' ]
-    [ "$(jq -r '.prompt[0].content' <<< "$output" | sed -n 5p)" = A547 ]
+    [ "$(jq -r '.completion[0].content' <<< "$output")" = "A784 335[A1.3] no
+=C" ]
+    [ "$(jq -c '[.answer,.visit,.shown]' <<< "$output")" = '["C",[0],[1,0,0]]' ]
+    [ "$(jq -r '.prompt[0].content' <<< "$output" | sed -n 5p)" = B547 ]
 }
 
 @test "maskprompt: drops thoughts, or verdicts too, and leaves the question as it is" {
     swapped=$(ann '.target = 0')
     run maskprompt --thoughts none <<< "$swapped"
-    [ "$(jq -r '.completion[0].content' <<< "$output")" = "C no
-A yes
-Answer: A" ]
+    [ "$(jq -r '.completion[0].content' <<< "$output")" = "A no
+B yes
+Answer: B" ]
     [ "$(jq -r '.prompt[0].content' <<< "$output")" = "$(question)" ]
     run maskprompt --thoughts answer <<< "$swapped"
     [ "$(jq -r '.completion[0].content' <<< "$output")" = "
-Answer: A" ]
+Answer: B" ]
     [ "$(jq -r '.prompt[0].content' <<< "$output")" = "$(question)" ]
     [ "$(jq -c '[.slots,.visit]' <<< "$output")" = '[{"answer":"\nAnswer:","labels":[" A"," B"," C"]},[]]' ]
 }
 
-@test "maskprompt: lists candidates by evidence or as they are given; letters stay" {
+@test "maskprompt: names candidates by evidence, in the whole record" {
+    run maskprompt <<< "$(ann .)"
+    [ "$(jq -c '[[.candidates[].item], .target, .answer, .visit]' <<< "$output")" = '[["i9","i7","i8"],0,"A",[0,1,2]]' ]
+    # Equal counts: the heavier best chain first, then the given order.
+    run maskprompt <<< "$(ann '.counts = [5,5,5] | .chains[0][0].weight = 0.6')"
+    [ "$(jq -c '[[.candidates[].item], .target]' <<< "$output")" = '[["i7","i9","i8"],1]' ]
+    run maskprompt <<< "$(ann '.counts = [5,5,5] | .chains = [[],[],[]]')"
+    [ "$(jq -c '[[.candidates[].item], .target]' <<< "$output")" = '[["i7","i8","i9"],2]' ]
+}
+
+@test "maskprompt: leaves candidates as they are given, and visits them by evidence" {
     [ "$(question --template compact --order given | sed -n 4,6p)" = "A547 542?
 B003
 C784 335?" ]
-    # Equal counts: the heavier best chain first, then the given order.
-    run maskprompt <<< "$(ann '.counts = [5,5,5] | .chains[0][0].weight = 0.6')"
-    [ "$(jq -c .visit <<< "$output")" = '[0,2,1]' ]
-    run maskprompt --order given <<< "$(ann '.counts = [5,5,5] | .chains[0][0].weight = 0.6')"
-    [ "$(jq -c .visit <<< "$output")" = '[0,2,1]' ]
+    run maskprompt --order given <<< "$(ann '.target = 1')"
+    [ "$(jq -c '[[.candidates[].item], .target, .answer, .visit, .shown]' <<< "$output")" = \
+        '[["i7","i8","i9"],1,"B",[2,0,1],[1,0,1]]' ]
+    run maskprompt --order given --thoughts none <<< "$(ann '.target = 1')"
+    [ "$(jq -r '.completion[0].content' <<< "$output")" = "C no
+A no
+B yes
+Answer: B" ]
 }
 
 @test "maskprompt: shows so many chains and so much of the history" {
     [ "$(question --template compact --history 1 --show 2)" = "Cold Harbour 3
-C784 335? 5?5?
-A547 542?
-B003
+A784 335? 5?5?
+B547 542?
+C003
 >" ]
     [ "$(question --template compact --history 0 --show 0)" = "
-C784
-A547
-B003
+A784
+B547
+C003
 >" ]
-    [ "$(answer --template compact --show 0)" = "C784 - yes
-= C" ]
-    [ "$(maskprompt --show 2 "$cases" | head -n 1 | jq -c .shown)" = '[1,0,2]' ]
-    [ "$(question --show 2 | grep -F '[C2]')" = \
-        "   [C2] the user rated Paper Moon 5; user eve rated it ?; then Red Kite 5; [masked]" ]
+    [ "$(answer --template compact --show 0)" = "A784 - yes
+=A" ]
+    [ "$(maskprompt --show 2 "$cases" | head -n 1 | jq -c .shown)" = '[2,1,0]' ]
+    [ "$(question --show 2 | grep -F '[A2]')" = \
+        "   [A2] the user rated Paper Moon 5; user eve rated it ?; then Red Kite 5; [masked]" ]
 }
 
 @test "maskprompt: says where scores are read" {
@@ -176,42 +191,42 @@ B003
     run maskprompt --form rate <<< "$(ann .)"
     [ "$(jq -r '.prompt[0].content' <<< "$output" | tail -n 4)" = \
 "A chain leads from the user over an item to another user and on to the item in question.
-C. Red Kite: 7 of 10 chains, evidence 84
-   [C1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
+A. Red Kite: 7 of 10 chains, evidence 84
+   [A1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
 Which rating from 1 to 5 does the user give it?" ]
     [ "$(jq -r '.completion[0].content' <<< "$output")" = \
-" Cold Harbour was rated 3 [C1.1], by user eve 3 [C1.2], who rated Red Kite 5 [C1.3].
+" Cold Harbour was rated 3 [A1.1], by user eve 3 [A1.2], who rated Red Kite 5 [A1.3].
 Answer:5" ]
     [ "$(jq -c '[.id,.case,.candidate,.form,.answer,.visit,.shown]' <<< "$output")" = \
-        '["ann#4:2","ann#4",2,"rate","5",[2],[0,0,1]]' ]
+        '["ann#4:0","ann#4",0,"rate","5",[0],[1,0,0]]' ]
     [ "$(jq -c '.slots' <<< "$output")" = '{"answer":"\nAnswer:","labels":["1","2","3","4","5"]}' ]
 }
 
 @test "maskprompt: asks for the rating of every candidate in a test case" {
     run maskprompt --form rate --template compact <<< "$(ann '.split = "test"')"
     [ "$(jq -cs 'map([.id,.candidate,.answer,.visit,.target])' <<< "$output")" = \
-        '[["ann#4:0",0,"?",[0],2],["ann#4:1",1,"?",[1],2],["ann#4:2",2,"5",[2],2]]' ]
-    [ "$(jq -rs '.[1].prompt[0].content' <<< "$output" | tail -n 2)" = "B003
+        '[["ann#4:0",0,"5",[0],0],["ann#4:1",1,"?",[1],0],["ann#4:2",2,"?",[2],0]]' ]
+    [ "$(jq -rs '.[2].prompt[0].content' <<< "$output" | tail -n 2)" = "C003
 >" ]
-    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '[" 542[A1.3]\n=?"," -\n=?"," 335[C1.3]\n=5"]' ]
+    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '[" 335[A1.3]\n=5"," 542[B1.3]\n=?"," -\n=?"]' ]
     run maskprompt --form rate --thoughts none --template compact <<< "$(ann '.split = "test"')"
-    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '["\n=?","\n=?","\n=5"]' ]
+    [ "$(jq -cs 'map(.completion[0].content)' <<< "$output")" = '["\n=5","\n=?","\n=?"]' ]
 }
 
 # Step k of a chain names what edges 1..k hold and nothing of the later ones.
 @test "maskprompt: uncovers a chain's edges one at a time" {
     run maskprompt --levels "$cases"
     [ "$(jq -rs '.[0].levels[0][]' <<< "$output" | grep .)" = \
-"   [C1] the user rated Cold Harbour 3; [masked]; [masked]; [masked]
-   [C1] the user rated Cold Harbour 3; user eve rated it 3; [masked]; [masked]
-   [C1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
-   [C1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; the user takes Red Kite" ]
+"   [A1] the user rated Cold Harbour 3; [masked]; [masked]; [masked]
+   [A1] the user rated Cold Harbour 3; user eve rated it 3; [masked]; [masked]
+   [A1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; [masked]
+   [A1] the user rated Cold Harbour 3; user eve rated it 3; then Red Kite 5; the user takes Red Kite" ]
     # A wrong candidate has no closing edge; one without chains has no steps.
     [ "$(jq -cs '.[0].levels | map(length)' <<< "$output")" = '[4,3,0]' ]
     [ "$(jq -cs '[.[0].levels[1][] | [scan("masked")] | length]' <<< "$output")" = '[3,2,1]' ]
     [ "$(maskprompt "$cases" | jq -c 'has("levels")' | sort -u)" = false ]
     run maskprompt --levels --form rate <<< "$(ann '.split = "test"')"
-    [ "$(jq -cs 'map(.levels | map(length))' <<< "$output")" = '[[3],[0],[4]]' ]
+    [ "$(jq -cs 'map(.levels | map(length))' <<< "$output")" = '[[4],[3],[0]]' ]
 }
 
 @test "maskprompt: passes fields on in their order, but for what the prompt holds" {
@@ -231,18 +246,19 @@ Answer:5" ]
 @test "maskprompt: takes the user's template" {
     [ "$(question --template "$(template)")" = "{<i1|Silver Road|4>
 <i2|Paper Moon|5>
-<i3|Cold Harbour|3>{ C i9 Red Kite ()  7/10 7 84
-C1 C: u0-i3-3, Cold Harbour-eve-33, eve-Red Kite-+1-5, ##
-A i7 Green Door (1994) Drama 3/10 5 47
-A1 A: u0-i2-5, Paper Moon-bob-54, bob-Green Door-+3-2, ##
-B i8 Long Winter ()  0/10 0 03 of 3" ]
+<i3|Cold Harbour|3>{ A i9 Red Kite ()  7/10 7 84
+A1 A: u0-i3-3, Cold Harbour-eve-33, eve-Red Kite-+1-5, ##
+B i7 Green Door (1994) Drama 3/10 5 47
+B1 B: u0-i2-5, Paper Moon-bob-54, bob-Green Door-+3-2, ##
+C i8 Long Winter ()  0/10 0 03 of 3" ]
     run maskprompt --template "$(template)" <<< "$(ann '.target = 1')"
     [ "$(jq -r '.completion[0].content' <<< "$output")" = \
-"C Red Kite 7 7 84 1:C1 i3 Cold Harbour 3 2:eve 33 3:Red Kite +1 335 No;
-A Green Door 3 5 47 1:A1 i2 Paper Moon 5 2:bob 54 3:Green Door +3 542 No;
-B Long Winter 0 0 03 B none of Long Winter Yes{ =
-two lines: B" ]
-    [ "$(jq -c '.slots | [.yes,.next,.answer]' <<< "$output")" = '[" Yes{",";\n"," =\ntwo lines:"]' ]
+"A Red Kite 7 7 84 1:A1 i3 Cold Harbour 3 2:eve 33 3:Red Kite +1 335 No;
+B Green Door 3 5 47 1:B1 i2 Paper Moon 5 2:bob 54 3:Green Door +3 542 No;
+C Long Winter 0 0 03 C none of Long Winter Yes{ =
+two lines:>C" ]
+    [ "$(jq -c '.slots | [.yes,.next,.answer,.labels]' <<< "$output")" = \
+        '[" Yes{",";\n"," =\ntwo lines:",[">A",">B",">C"]]' ]
     run maskprompt --form rate --template "$(template)" <<< "$(ann .)"
     [ "$(jq -r '.prompt[0].content' <<< "$output" | tail -n 1)" = '<i3|Cold Harbour|3>' ]
 }
@@ -267,6 +283,7 @@ spoilt() {
     spoilt 's/^u0-{item}-/u0-{ item}/' ':13: section @edge1 may not use { item}'
     spoilt 's/^u0-{item}-/u0-{item title}/' ':13: section @edge1 may not use {item title}'
     spoilt 's/^u0-{item}-/u0-{item-/;s/{r1}$/r1/' ":13: a '{' without '}'"
+    spoilt 's/^>{label}/{cite}/' ':42: section @label may not use {cite}'
     spoilt 's/^##/\xff/' ':21: the line is not UTF-8'
     run -1 --separate-stderr maskprompt --template /no/such "$cases"
     [ "$stderr" = 'maskprompt: /no/such: No such file or directory' ]
@@ -283,11 +300,11 @@ budget() {
         jq -c '[.shown, (.prompt[0].content | [scan("Road|Moon|Harbour")] | length)]'
 }
 
-# The question has 61 tokens; the chains weigh 0.1 (C2), 0.2 (A1), 0.5 (C1).
+# The question has 61 tokens; the chains weigh 0.1 (A2), 0.2 (B1), 0.5 (A1).
 @test "maskprompt: leaves out the weakest chains, then the oldest history, and never candidates" {
-    [ "$(budget 61)" = '[[1,0,2],3]' ]
-    [ "$(budget 60)" = '[[1,0,1],3]' ]
-    [ "$(budget 55)" = '[[0,0,1],3]' ]
+    [ "$(budget 61)" = '[[2,1,0],3]' ]
+    [ "$(budget 60)" = '[[1,1,0],3]' ]
+    [ "$(budget 55)" = '[[1,0,0],3]' ]
     [ "$(budget 50)" = '[[0,0,0],3]' ]
     [ "$(budget 45)" = '[[0,0,0],2]' ]
     [ "$(budget 35)" = '[[0,0,0],1]' ]
@@ -296,11 +313,11 @@ budget() {
     run maskprompt --template compact --tokenizer "$FIXTURES/tokenizers/smollm/tokenizer.json" --max-tokens 17 \
         "$BATS_TEST_TMPDIR/case"
     [ "$(jq -r '.prompt[0].content' <<< "$output")" = "
-C784
-A547
-B003
+A784
+B547
+C003
 >" ]
-    [ "$(jq -c '.visit' <<< "$output")" = '[2,0,1]' ]
+    [ "$(jq -c '.visit' <<< "$output")" = '[0,1,2]' ]
     refuses 'the candidates alone are more than the token budget' . --tokenizer "$FIXTURES/tokenizers/smollm" \
         --template compact --max-tokens 16
 }
