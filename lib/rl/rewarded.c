@@ -26,7 +26,7 @@ static int read_tokens(const struct rewarded *r, const json_t *sample, struct rl
         if (!json_is_number(old) || json_number_value(old) > 0)
             return err_set(err, "\"logprobs\" holds what is not a log-probability");
         s->tokens[t] = (int32_t)json_integer_value(token);
-        s->old[t] = json_number_value(old);
+        s->old[t] = (double)(float)json_number_value(old);     /* nine digits name one float */
     }
     return 0;
 }
