@@ -146,6 +146,7 @@ size_t case_item_count(const struct rec_case *c, int item) {
     size_t lo = k->item_row[item], hi = k->item_row[item + 1], begin = lo;
     bool own = item == c->at.item && c->part == PART_TRAIN && c->at.before == INT64_MAX;
 
+    if (c->at.before == INT64_MAX) lo = hi;         /* all of them */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
 

@@ -1,7 +1,8 @@
 /* chain — enumerate the chains of a case with the law's mass of each, and draw.
  *
- * history → neighbours (shared items, similarity) → links (u1,i0) by neighbour → arcs (u1,c) by candidate
- *         → entries (link, arc) with running sums of the law → draws by bisection */
+ * history → neighbours (shared items, similarity) → links (u1,i0) by neighbour
+ *         → arcs (u1,c) by candidate → entries (link, arc) with running sums of the law
+ *         → draws by bisection */
 #include "graph/chain.h"
 
 #include <math.h>
@@ -36,44 +37,66 @@ static int parse_factor(struct chain_law *law, const char *text, size_t n, struc
     return err_set(err, "law: no factor '%.*s'", (int)name, text);
 }
 
+static void fill_decay(struct chain_decay *d, double transition, double recency) {
+    for (int k = 0; k < CHAIN_TABLE; k++) {
+        d->transition[k] = exp(-k / TRANSITION * transition);
+        d->recency[k] = exp(-k / RECENCY * recency);
+    }
+}
+
 int chain_law_parse(struct chain_law *law, const char *text, struct err *err) {
+    bool uniform = !strcmp(text, "uniform");
+
     *law = (struct chain_law){ 0 };
-    if (!strcmp(text, "uniform")) return 0;
-    for (;; text++) {
+    while (!uniform) {
         size_t n = strcspn(text, "*");
 
         if (parse_factor(law, text, n, err)) return -1;
-        text += n;
-        if (!*text) return 0;
+        if (!text[n]) break;
+        text += n + 1;
     }
+    fill_decay(&law->decay, law->power[LAW_TRANSITION], law->power[LAW_RECENCY]);
+    return 0;
 }
 
 void chain_space_init(struct chain_space *s, const struct graph *g) {
     *s = (struct chain_space){ 0 };
     s->near = mem_calloc((size_t)g->users, sizeof *s->near);
+    s->similarity = mem_calloc((size_t)g->users, sizeof *s->similarity);
+    s->mass = mem_alloc((size_t)g->users, sizeof *s->mass);
+    s->begin = mem_alloc((size_t)g->users, sizeof *s->begin);
     s->touched = mem_alloc((size_t)g->users, sizeof *s->touched);
     s->place = mem_alloc((size_t)g->items, sizeof *s->place);
     s->first = mem_alloc((size_t)g->users, sizeof *s->first);
-    for (int u = 0; u < g->users; u++) s->near[u].first = -1;
+    for (int u = 0; u < g->users; u++) s->begin[u] = -1;
     for (int i = 0; i < g->items; i++) s->place[i] = -1;
+    fill_decay(&s->decay, 1, 1);
 }
 
 void chain_space_free(struct chain_space *s) {
     free(s->near);
+    free(s->similarity);
+    free(s->mass);
+    free(s->begin);
     free(s->touched);
     free(s->place);
     free(s->first);
     free(s->links);
     free(s->arcs);
     free(s->entries);
-    free(s->path);
     free(s->candidates);
     *s = (struct chain_space){ 0 };
 }
 
 /* Forgets the case before. */
 static void clear(struct chain_space *s) {
-    for (int i = 0; i < s->n_touched; i++) s->near[s->touched[i]] = (struct neighbour){ .first = -1 };
+    for (int i = 0; i < s->n_touched; i++) {
+        int u = s->touched[i];
+
+        s->near[u] = (struct neighbour){ 0 };
+        s->similarity[u] = 0;
+        s->begin[u] = -1;
+    }
     for (int k = 0; k < s->n_candidates; k++) s->place[s->candidates[k]] = -1;
     s->n_touched = s->n_candidates = 0;
     s->n_links = s->n_arcs = s->n_entries = 0;
@@ -82,15 +105,19 @@ static void clear(struct chain_space *s) {
 static void place_candidates(struct chain_space *s, const struct rec_case *c) {
     if (c->n > s->cap_candidates) {
         s->cap_candidates = c->n;
-        s->path = mem_realloc(s->path, (size_t)c->n, sizeof *s->path);
         s->candidates = mem_realloc(s->candidates, (size_t)c->n, sizeof *s->candidates);
     }
     s->n_candidates = c->n;
     for (int k = 0; k < c->n; k++) {
         s->candidates[k] = c->candidates[k];
         s->place[c->candidates[k]] = k;
-        s->path[k] = 0;
     }
+}
+
+/* Makes room for n elements; returns the array's place. */
+static void *reserve(void *p, size_t n, size_t *cap, size_t size) {
+    while (*cap < n) p = mem_grow(p, *cap, cap, size);
+    return p;
 }
 
 static bool known(const struct rec_case *c, size_t e) {
@@ -139,12 +166,6 @@ static size_t degree(const struct rec_case *c, int u) {
     return lo - g->user_row[u];
 }
 
-static void add_link(struct chain_space *s, int u, int rank, size_t edge) {
-    s->links = mem_grow(s->links, s->n_links, &s->cap_links, sizeof *s->links);
-    s->links[s->n_links] = (struct chain_link){ s->near[u].first, rank, edge };
-    s->near[u].first = (int)s->n_links++;
-}
-
 /* Counts item i of the history, at this rank, for everybody who had it. */
 static void share_item(struct chain_space *s, const struct rec_case *c, double users, int i, int rank,
                        bool link) {
@@ -160,7 +181,7 @@ static void share_item(struct chain_space *s, const struct rec_case *c, double u
         if (!n->shared++) s->touched[s->n_touched++] = u;
         n->overlap += idf;
         n->recent += recent;
-        if (link) add_link(s, u, rank, g->item_edge[p]);
+        n->links += link;
     }
 }
 
@@ -168,6 +189,7 @@ static double power(double x, double p) {
     return p == 0 ? 1 : p == 1 ? x : p == 2 ? x * x : pow(x, p);
 }
 
+/* Neighbours, and room for the links of each. */
 static void find_neighbours(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
                             long window) {
     const struct graph *g = c->split->known;
@@ -180,92 +202,127 @@ static void find_neighbours(struct chain_space *s, const struct rec_case *c, con
         share_item(s, c, users, g->edge_item[begin + h], rank, rank < window);
     }
     for (int k = 0; k < s->n_touched; k++) {
-        struct neighbour *n = &s->near[s->touched[k]];
-        double root = sqrt((double)degree(c, s->touched[k]));
+        int u = s->touched[k];
+        struct neighbour *n = &s->near[u];
+        double root = sqrt((double)degree(c, u));
 
         n->recent /= root;
         if (n->shared < NEIGHBOUR) continue;
-        n->similarity = n->overlap / root;
-        n->mass = power(n->similarity, law->power[LAW_SIMILARITY]);
+        s->similarity[u] = n->overlap / root;
+        s->mass[u] = power(s->similarity[u], law->power[LAW_SIMILARITY]);
+        if (!n->links) continue;
+        s->begin[u] = (int)s->n_links;
+        s->n_links += (size_t)n->links;
     }
+    s->links = reserve(s->links, s->n_links, &s->cap_links, sizeof *s->links);
 }
 
-static double agreement(const struct graph *g, const struct rec_case *c, const struct chain_link *l) {
-    size_t own = g->user_row[c->at.user] + c->history - 1 - (size_t)l->rank;
-    float a = g->edge_rating[own], b = g->edge_rating[l->edge];
+static double agreement(const struct graph *g, size_t own, size_t other) {
+    float a = g->edge_rating[own], b = g->edge_rating[other];
 
     return isnan(a) || isnan(b) ? 1 : 1 / (1 + fabs((double)a - (double)b));
 }
 
-/* exp(-|g| / 4) and exp(-r / 3) to a power, for the first so many. */
-enum { TABLE = 256 };
-struct tables {
-    double transition[TABLE], recency[TABLE], path_transition[TABLE], path_recency[TABLE];
-};
+static double looked_up(const double *table, long k, double scale) {
+    return k < CHAIN_TABLE ? table[k] : exp(-(double)k * scale);
+}
 
-static void fill_tables(struct tables *t, const struct chain_law *law) {
-    for (int k = 0; k < TABLE; k++) {
-        t->path_transition[k] = exp(-k / TRANSITION);
-        t->path_recency[k] = exp(-k / RECENCY);
-        t->transition[k] = exp(-k / TRANSITION * law->power[LAW_TRANSITION]);
-        t->recency[k] = exp(-k / RECENCY * law->power[LAW_RECENCY]);
+/* The links over the event (u0,i0) `own`: each goes behind those of earlier items. */
+static void add_links(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
+                      size_t own, int rank) {
+    const struct graph *g = c->split->known;
+    double recency = looked_up(law->decay.recency, rank, law->power[LAW_RECENCY] / RECENCY);
+    double p = law->power[LAW_AGREEMENT];
+    int i = g->edge_item[own];
+    size_t begin = g->item_row[i], end = begin + case_item_count(c, i);
+
+    for (size_t k = begin; k < end; k++) {
+        int u = g->item_user[k];
+        size_t e = g->item_edge[k];
+
+        if (s->begin[u] < 0) continue;
+        s->links[s->begin[u]++] = (struct chain_link){
+            e, rank, recency, p == 0 ? 1 : power(agreement(g, own, e), p)
+        };
     }
 }
 
-static double looked_up(const double *table, long k, double scale) {
-    return k < TABLE ? table[k] : exp(-(double)k * scale);
+static void link_neighbours(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
+                            long window) {
+    size_t begin = c->split->known->user_row[c->at.user];
+    long rank = (long)c->history < window ? (long)c->history : window;
+
+    while (rank-- > 0) add_links(s, c, law, begin + c->history - 1 - (size_t)rank, (int)rank);
+    for (int k = 0; k < s->n_touched; k++) {
+        int u = s->touched[k];
+
+        if (s->begin[u] >= 0) s->begin[u] -= s->near[u].links;
+    }
 }
 
 /* The chains over one event (u1,c): one per link of u1. */
-static void add_entries(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
-                        const struct tables *t, int arc) {
-    const struct graph *g = c->split->known;
-    size_t e = s->arcs[arc].edge;
-    const struct neighbour *n = &s->near[g->edge_user[e]];
-    double sum = s->n_entries ? s->entries[s->n_entries - 1].upto : 0, path = 0;
+static void add_entries(struct chain_space *s, const struct chain_law *law, int arc, int u) {
+    const struct chain_link *links = s->links;
+    double sum = s->n_entries ? s->entries[s->n_entries - 1].upto : 0, mass = s->mass[u];
+    double scale = law->power[LAW_TRANSITION] / TRANSITION;
+    int begin = s->begin[u], end = begin + s->near[u].links;
+    long e = (long)s->arcs[arc].edge;
+    struct chain_entry *out;
 
-    for (int k = n->first; k >= 0; k = s->links[k].next) {
-        const struct chain_link *l = &s->links[k];
-        long gap = labs((long)e - (long)l->edge);
-        double w = n->mass;
+    s->entries = reserve(s->entries, s->n_entries + (size_t)(end - begin), &s->cap_entries, sizeof *s->entries);
+    out = s->entries + s->n_entries;
+    for (int k = begin; k < end; k++) {
+        long gap = labs(e - (long)links[k].edge);
 
         if (!gap) continue;                     /* the candidate is i0 itself */
-        path += looked_up(t->path_transition, gap, 1 / TRANSITION) *
-                looked_up(t->path_recency, l->rank, 1 / RECENCY);
-        w *= looked_up(t->transition, gap, law->power[LAW_TRANSITION] / TRANSITION);
-        w *= looked_up(t->recency, l->rank, law->power[LAW_RECENCY] / RECENCY);
-        if (law->power[LAW_AGREEMENT]) w *= power(agreement(g, c, l), law->power[LAW_AGREEMENT]);
-        s->entries = mem_grow(s->entries, s->n_entries, &s->cap_entries, sizeof *s->entries);
-        s->entries[s->n_entries++] = (struct chain_entry){ sum += w, k, arc };
+        sum += mass * looked_up(law->decay.transition, gap, scale) * links[k].recency * links[k].agreement;
+        *out++ = (struct chain_entry){ sum, k, arc };
     }
-    s->path[s->arcs[arc].candidate] += path * n->similarity;
+    s->n_entries = (size_t)(out - s->entries);
 }
 
-static void add_candidate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
-                          const struct tables *t, int k) {
+static void add_candidate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law, int k) {
     const struct graph *g = c->split->known;
     int item = c->candidates[k];
 
     for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) {
         int u = g->item_user[p];
 
-        if (u == c->at.user || s->near[u].first < 0 || s->near[u].shared < NEIGHBOUR) continue;
-        if (!known(c, g->item_edge[p])) break;              /* postings are in order of time */
-        s->arcs = mem_grow(s->arcs, s->n_arcs, &s->cap_arcs, sizeof *s->arcs);
-        s->arcs[s->n_arcs++] = (struct chain_arc){ g->item_edge[p], k };
-        add_entries(s, c, law, t, (int)s->n_arcs - 1);
+        if (s->begin[u] < 0) continue;
+        if (c->at.before != INT64_MAX && !known(c, g->item_edge[p])) break;     /* they are in order of time */
+        s->arcs = reserve(s->arcs, s->n_arcs + 1, &s->cap_arcs, sizeof *s->arcs);
+        s->arcs[s->n_arcs] = (struct chain_arc){ g->item_edge[p], k };
+        add_entries(s, law, (int)s->n_arcs++, u);
     }
 }
 
 void chain_enumerate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
                      long window) {
-    struct tables t;
-
     clear(s);
     place_candidates(s, c);
-    fill_tables(&t, law);
     find_neighbours(s, c, law, window);
-    for (int k = 0; k < c->n; k++) add_candidate(s, c, law, &t, k);
+    link_neighbours(s, c, law, window);
+    for (int k = 0; k < c->n; k++) add_candidate(s, c, law, k);
+}
+
+void chain_path(double *path, const struct chain_space *s) {
+    const struct graph *g = s->known;
+    size_t i = 0;
+
+    for (int k = 0; k < s->n_candidates; k++) path[k] = 0;
+    while (i < s->n_entries) {
+        int arc = s->entries[i].arc;
+        long e = (long)s->arcs[arc].edge;
+        double sum = 0;
+
+        for (; i < s->n_entries && s->entries[i].arc == arc; i++) {
+            const struct chain_link *l = &s->links[s->entries[i].link];
+
+            sum += looked_up(s->decay.transition, labs(e - (long)l->edge), 1 / TRANSITION) *
+                   looked_up(s->decay.recency, l->rank, 1 / RECENCY);
+        }
+        path[s->arcs[arc].candidate] += sum * s->similarity[g->edge_user[e]];
+    }
 }
 
 double chain_probability(const struct chain_space *s, size_t i) {

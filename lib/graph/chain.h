@@ -22,8 +22,15 @@
 
 enum chain_factor { LAW_TRANSITION, LAW_SIMILARITY, LAW_RECENCY, LAW_AGREEMENT, LAW_FACTORS };
 
+/* exp(-|g| / 4) and exp(-r / 3), each to a power, for the first so many. */
+enum { CHAIN_TABLE = 256 };
+struct chain_decay {
+    double transition[CHAIN_TABLE], recency[CHAIN_TABLE];
+};
+
 struct chain_law {
     double power[LAW_FACTORS];
+    struct chain_decay decay;
 };
 
 /* Reads "transition^2*similarity^2*recency^2", a power of 1 left out, or "uniform". Returns 0, or -1 with
@@ -42,9 +49,9 @@ struct chain {
 
 /* A shared item in the window: one of u1's links to u0. */
 struct chain_link {
-    int next;                   /* another link of the same user; -1: the last */
-    int rank;                   /* of the item in u0's history, 0 the latest */
     size_t edge;                /* event (u1,i0) */
+    int rank;                   /* of the item in u0's history, 0 the latest */
+    double recency, agreement;  /* to the law's powers */
 };
 
 /* One of all chains of a case, with the law's mass of it and those before it. */
@@ -59,14 +66,12 @@ struct chain_arc {
     int candidate;
 };
 
-/* What another user has in common with u0. */
+/* What another user has in common with u0: small, for it is met at random many times over. */
 struct neighbour {
-    int shared;                 /* items */
-    int first;                  /* his first link, -1: none */
     double overlap;             /* sum of ln(1 + users / n_i) over the shared items */
     double recent;              /* the same, each item times exp(-r / 10), divided by sqrt(n_u1) */
-    double similarity;          /* overlap / sqrt(n_u1); 0 unless two items are shared */
-    double mass;                /* similarity to the law's power */
+    int shared;                 /* items */
+    int links;                  /* those in the window */
 };
 
 /* Room to work in; one thread's own. After chain_enumerate it describes the case. A known graph that was
@@ -76,14 +81,17 @@ struct chain_space {
     int64_t *first;             /* when each user of it had his first event, sorted */
     size_t n_first;
     struct neighbour *near;     /* [users] */
+    double *similarity;         /* [users] overlap / sqrt(n_u1); 0 unless two items are shared */
+    double *mass;               /* [users] similarity to the law's power */
+    int *begin;                 /* [users] of the links of a neighbour who has any, else -1 */
     int *touched, n_touched;    /* users with a shared item */
     int *place;                 /* [items] index of the candidate, -1: it is none */
     int *candidates, n_candidates, cap_candidates;      /* of the last case */
-    struct chain_link *links;
+    struct chain_link *links;   /* by neighbour, the earliest item first */
     struct chain_arc *arcs;
     struct chain_entry *entries;
     size_t n_links, n_arcs, n_entries, cap_links, cap_arcs, cap_entries;
-    double *path;               /* [candidates] transition * similarity * recency, summed over chains */
+    struct chain_decay decay;   /* to the power 1 */
 };
 
 /* Room for cases of this graph; chain_space_free. */
@@ -96,6 +104,9 @@ void chain_enumerate(struct chain_space *s, const struct rec_case *c, const stru
 
 /* Probability of entry i of the enumeration. */
 double chain_probability(const struct chain_space *s, size_t i);
+
+/* path[k] = transition * similarity * recency, summed over all chains to candidate k of the enumeration. */
+void chain_path(double *path, const struct chain_space *s);
 
 /* Draws T chains of the enumerated case; the draws depend on the seed and the case's id. Returns the
  * different ones, by candidate, then weight, then order of enumeration: an array to be freed, *n long

@@ -120,7 +120,7 @@ static void best(double *x, const struct chain_space *s, const struct rec_case *
 
     for (int k = 0; k < c->n; k++)
         for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++)
-            if (counts(c, p)) x[k] = fmax(x[k], s->near[g->item_user[p]].similarity);
+            if (counts(c, p)) x[k] = fmax(x[k], s->similarity[g->item_user[p]]);
 }
 
 /* Common users of u0's item i and of each candidate, each as a cosine, added to x. */
@@ -179,7 +179,7 @@ static void count_fact(double *x, int fact, const struct chain_space *s, const s
         for (int k = 0; fact == LIFT && k < c->n; k++) x[k] /= popular(c, c->candidates[k]) + LIFT_SHRINK;
         return;
     case PATH:
-        memcpy(x, s->path, (size_t)c->n * sizeof *x);
+        chain_path(x, s);
         return;
     case NEAR20:
     case NEAR50:

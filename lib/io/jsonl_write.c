@@ -1,6 +1,8 @@
 /* jsonl_write — the compact writer. jansson's own prints every real with one fixed number of digits,
  * so that 0.1 becomes 0.10000000000000001 or a 17-digit number loses its end. Here a real gets the
- * fewest of 15, 16 or 17 digits that read back to the same bits. */
+ * fewest of 15, 16 or 17 digits that read back to the same bits. The stream is locked once a record. */
+#define _GNU_SOURCE
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,34 +10,49 @@
 
 static void write_value(FILE *f, const json_t *v);
 
+static void write_int(FILE *f, int64_t x) {
+    char s[24], *p = s + sizeof s;
+    uint64_t rest = x < 0 ? -(uint64_t)x : (uint64_t)x;
+
+    do *--p = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (x < 0) *--p = '-';
+    fwrite_unlocked(p, 1, (size_t)(s + sizeof s - p), f);
+}
+
 static void write_real(FILE *f, double x) {
     char s[40];
 
+    if (fabs(x) < 1e15 && x == floor(x) && (x != 0 || !signbit(x))) {      /* as %.15g would */
+        write_int(f, (int64_t)x);
+        fputs_unlocked(".0", f);
+        return;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(s, sizeof s, "%.*g", digits, x);
         if (strtod(s, NULL) == x) break;
     }
-    fputs(s, f);
-    if (!strpbrk(s, ".e")) fputs(".0", f);      /* a real stays a real */
+    fputs_unlocked(s, f);
+    if (!strpbrk(s, ".e")) fputs_unlocked(".0", f);     /* a real stays a real */
 }
 
 static void write_string(FILE *f, const char *s, size_t n) {
     size_t plain = 0;
 
-    putc('"', f);
+    putc_unlocked('"', f);
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
 
         if (c >= 0x20 && c != '"' && c != '\\') continue;
-        fwrite(s + plain, 1, i - plain, f);
+        fwrite_unlocked(s + plain, 1, i - plain, f);
         plain = i + 1;
         if (c == '"' || c == '\\') fprintf(f, "\\%c", c);
-        else if (c == '\n') fputs("\\n", f);
-        else if (c == '\t') fputs("\\t", f);
+        else if (c == '\n') fputs_unlocked("\\n", f);
+        else if (c == '\t') fputs_unlocked("\\t", f);
         else fprintf(f, "\\u%04x", c);
     }
-    fwrite(s + plain, 1, n - plain, f);
-    putc('"', f);
+    fwrite_unlocked(s + plain, 1, n - plain, f);
+    putc_unlocked('"', f);
 }
 
 static void write_object(FILE *f, const json_t *v) {
@@ -44,24 +61,24 @@ static void write_object(FILE *f, const json_t *v) {
     char comma = '{';
 
     json_object_foreach((json_t *)v, key, item) {
-        putc(comma, f);
+        putc_unlocked(comma, f);
         write_string(f, key, strlen(key));
-        putc(':', f);
+        putc_unlocked(':', f);
         write_value(f, item);
         comma = ',';
     }
-    fputs(comma == '{' ? "{}" : "}", f);
+    fputs_unlocked(comma == '{' ? "{}" : "}", f);
 }
 
 static void write_array(FILE *f, const json_t *v) {
     size_t n = json_array_size(v);
 
-    putc('[', f);
+    putc_unlocked('[', f);
     for (size_t i = 0; i < n; i++) {
-        if (i) putc(',', f);
+        if (i) putc_unlocked(',', f);
         write_value(f, json_array_get(v, i));
     }
-    putc(']', f);
+    putc_unlocked(']', f);
 }
 
 static void write_value(FILE *f, const json_t *v) {
@@ -69,15 +86,17 @@ static void write_value(FILE *f, const json_t *v) {
     case JSON_OBJECT: write_object(f, v); break;
     case JSON_ARRAY: write_array(f, v); break;
     case JSON_STRING: write_string(f, json_string_value(v), json_string_length(v)); break;
-    case JSON_INTEGER: fprintf(f, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); break;
+    case JSON_INTEGER: write_int(f, json_integer_value(v)); break;
     case JSON_REAL: write_real(f, json_real_value(v)); break;
-    case JSON_TRUE: fputs("true", f); break;
-    case JSON_FALSE: fputs("false", f); break;
-    case JSON_NULL: fputs("null", f); break;
+    case JSON_TRUE: fputs_unlocked("true", f); break;
+    case JSON_FALSE: fputs_unlocked("false", f); break;
+    case JSON_NULL: fputs_unlocked("null", f); break;
     }
 }
 
 void jsonl_write(FILE *f, const json_t *rec) {
+    flockfile(f);
     write_value(f, rec);
-    putc('\n', f);
+    putc_unlocked('\n', f);
+    funlockfile(f);
 }

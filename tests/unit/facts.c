@@ -125,7 +125,7 @@ static const struct {
 };
 
 static void check_facts(const struct rec_case *c) {
-    struct chain_law law = { { 0 } };
+    struct chain_law law;
     struct chain_space s;
     struct view v;
     double x[FACTS * ITEMS];
@@ -134,6 +134,7 @@ static void check_facts(const struct rec_case *c) {
     if (rng_bits(1, rng_stream("some", c->id), 0) % 8) return;
     view_make(&v, c);
     CHECK(facts_parse(all, "all", NULL) == FACTS);
+    CHECK(!chain_law_parse(&law, "uniform", NULL));
     chain_space_init(&s, c->split->all);
     chain_enumerate(&s, c, &law, WINDOW);
     facts_count(x, all, FACTS, &s, c);
