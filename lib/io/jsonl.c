@@ -135,9 +135,24 @@ json_t *jsonl_real(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+/* x rounded to 9 digits, as %.9g rounds, for x from 1e-3 to 1000: 10^12 has 28 bits without its factors
+ * of 2, so its product with a float is exact in a double, and so is all that follows but the last quotient,
+ * which is correctly rounded. */
+static double nine_digits(double x) {
+    double m = fabs(x) * 1e12, fraction = m - floor(m);
+    int64_t whole = (int64_t)m, unit = 10, rest;
+
+    while (whole / unit >= 1000000000) unit *= 10;
+    rest = whole % unit;
+    whole -= rest;
+    if (rest > unit / 2 || (rest == unit / 2 && (fraction > 0 || whole / unit % 2))) whole += unit;
+    return copysign((double)whole / 1e12, x);
+}
+
 json_t *jsonl_float(float x) {
     char digits[32];
 
+    if (x == 0 || (fabsf(x) >= 1e-3f && fabsf(x) < 1e3f)) return json_real(x == 0 ? x : nine_digits(x));
     snprintf(digits, sizeof digits, "%.9g", (double)x);
     return jsonl_real(strtod(digits, NULL));
 }

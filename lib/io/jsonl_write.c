@@ -3,6 +3,7 @@
  * fewest of 15, 16 or 17 digits that read back to the same bits. The stream is locked once a record. */
 #define _GNU_SOURCE
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +21,29 @@ static void write_int(FILE *f, int64_t x) {
     fwrite_unlocked(p, 1, (size_t)(s + sizeof s - p), f);
 }
 
+/* Most reals are decimals m / 10^12 of at most 15 digits, and such a decimal is what %.15g prints: m and
+ * 10^12 are exact, so that their quotient is what the decimal reads back to. Returns whether x is one. */
+static bool write_decimal(FILE *f, double x) {
+    double a = fabs(x), m = rint(a * 1e12);
+    uint64_t whole, part;
+    char s[16] = ".000000000000";
+    int n = 13;
+
+    if (!(a >= 1e-3 && m < 1e15 && m / 1e12 == a)) return false;
+    whole = (uint64_t)m / 1000000000000;
+    part = (uint64_t)m % 1000000000000;
+    if (x < 0) putc_unlocked('-', f);
+    write_int(f, (int64_t)whole);
+    for (int k = 12; k; k--, part /= 10) s[k] = (char)('0' + part % 10);
+    while (n > 2 && s[n - 1] == '0') n--;
+    fwrite_unlocked(s, 1, (size_t)n, f);
+    return true;
+}
+
 static void write_real(FILE *f, double x) {
     char s[40];
 
-    if (fabs(x) < 1e15 && x == floor(x) && (x != 0 || !signbit(x))) {      /* as %.15g would */
-        write_int(f, (int64_t)x);
-        fputs_unlocked(".0", f);
-        return;
-    }
+    if (write_decimal(f, x)) return;
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(s, sizeof s, "%.*g", digits, x);
         if (strtod(s, NULL) == x) break;
