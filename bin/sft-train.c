@@ -16,6 +16,7 @@
 #include "io/jsonl.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"
+#include "train/memory.h"
 #include "train/schedule.h"
 #include "train/tree.h"
 
@@ -121,28 +122,6 @@ static int open_data(struct training *t, const char *name, char *const *files, s
     return bad;
 }
 
-/* Bytes that can be had without swapping; 0: not known. */
-static double memory_available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
-    char line[128];
-    double kib = 0;
-
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %lf", &kib) == 1) break;
-    if (f) fclose(f);
-    return kib * 1024;
-}
-
-/* OpenBLAS waits for ever when it cannot have memory: ask before the first product. */
-static int check_memory(const struct training *t, struct err *err) {
-    int blocks = 3 + tree_blocks((int)t->o->leaves);
-    double need = blocks * (double)t->model->n_block * sizeof(real), have = memory_available();
-
-    if (!have || need <= have) return 0;
-    return err_set(err, "weights, moments and gradients take %.0f MiB, %.0f MiB are free; fewer --leaves take less",
-                   need / 1048576, have / 1048576);
-}
-
 /* Takes the counts of the last step over. A stop between a step and its link `best` is mended here. */
 static int take_state(struct training *t, const json_t *state, struct err *err) {
     int64_t step, best = -1;
@@ -166,7 +145,9 @@ static int load_state(struct training *t, struct err *err) {
 
     if (last < 0 && !t->o->model) return err_set(err, "%s holds no run; --model is missing", t->run.path);
     t->base = last >= 0 ? rundir_path(t->run.path, "last") : model_dir_resolve(t->o->model);
-    if (!(t->model = model_load(t->base, err)) || check_memory(t, err)) return -1;
+    if (!(t->model = model_load(t->base, err)) ||
+        memory_check(t->model, 3 + tree_blocks((int)t->o->leaves), err))
+        return -1;
     t->adamw = adamw_new(t->model);
     t->best = NAN;
     if (last < 0) return 0;
