@@ -2,6 +2,7 @@
  *
  * in   rewarded records: {"id","model","prompt","samples":[{"tokens","logprobs","reward",...},...]}
  * out  a metric record per optimizer step; the model and what the next call needs, in a run folder */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "rl/rewarded.h"
 #include "rl/update.h"
 #include "train/checkpoint.h"
+#include "train/memory.h"
 #include "train/tree.h"
 
 struct options {
@@ -65,28 +67,42 @@ struct update {
     struct chat *chat;
     struct adamw adamw;
     long step;
+    double tokens;              /* read since the run began, those of prompts included */
     struct rewarded in;
     struct rl_pass pass;
     struct tree tree;
 };
 
+/* Takes over the counts of the run's last step. */
+static int take_state(struct update *u, const json_t *state, struct err *err) {
+    int64_t step;
+
+    if (json_object_get(state, "options"))
+        return err_set(err, "%s is a run of sft-train; choose another folder", u->run.path);
+    if (jsonl_int(state, "global_step", 0, INT32_MAX, &step, err) || jsonl_number(state, "num_tokens", &u->tokens, err))
+        return err_prefix(err, "%s/last/state.json", u->run.path);
+    u->step = (long)step;
+    return 0;
+}
+
 /* The policy: the run's last step if there is one, else the model. */
 static int load_policy(struct update *u, struct err *err) {
-    const char *dir = u->o->model;
+    int blocks = 3 + tree_blocks((int)u->o->leaves) + (u->o->ref && u->o->policy.beta > 0);
     bool goes_on = rundir_last(&u->run) >= 0;
     json_t *state = NULL;
+    int r;
 
-    if (!goes_on && !dir) return err_set(err, "%s holds no run; --model is missing", u->run.path);
-    u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(dir);
-    if (!(u->model = model_load(u->base, err)) || !(u->bpe = bpe_load(u->base, err)) ||
-        !(u->chat = chat_new(u->bpe, err)))
+    if (!goes_on && !u->o->model) return err_set(err, "%s holds no run; --model is missing", u->run.path);
+    u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(u->o->model);
+    if (!(u->model = model_load(u->base, err)) || memory_check(u->model, blocks, err) ||
+        !(u->bpe = bpe_load(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
     u->adamw = adamw_new(u->model);
     if (!goes_on) return 0;
     if (checkpoint_load(&u->run, u->model, &u->adamw, &state, err)) return -1;
-    u->step = (long)json_integer_value(json_object_get(state, "global_step"));
+    r = take_state(u, state, err);
     json_decref(state);
-    return 0;
+    return r;
 }
 
 static int load_reference(struct update *u, struct err *err) {
@@ -109,6 +125,8 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
 
     u->in = (struct rewarded){ .bpe = u->bpe, .chat = u->chat, .vocab = u->model->cfg.vocab,
                                .positions = u->model->cfg.max_positions, .scale = !u->o->no_scale };
+    if (u->reference && u->reference->cfg.max_positions < u->in.positions)
+        u->in.positions = u->reference->cfg.max_positions;
     if (!u->o->off_policy) hash_hex(u->in.model, model_hash(u->model));
     jsonl_open(&in, files);
     while ((r = jsonl_next(&in, &rec, err)) > 0) {
@@ -118,6 +136,7 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
     }
     if (r) err_prefix(err, in.line ? "%s:%zu" : "%s", in.name, in.line);
     jsonl_close(&in);
+    u->tokens += u->in.stats.prompt_tokens + u->in.stats.tokens;
     return r;
 }
 
@@ -136,15 +155,12 @@ static void add_parts(json_t *j, const struct rewarded_stats *s) {
     }
 }
 
-static void print_metric(const struct update *u, double norm, double seconds) {
+static json_t *metric(const struct update *u, double norm, double seconds) {
     const struct rewarded_stats *s = &u->in.stats;
     const struct policy_stats *p = &u->pass.stats;
     double tokens = p->tokens > 0 ? p->tokens : 1;
     struct rusage usage;
-    json_t *j;
-
-    getrusage(RUSAGE_SELF, &usage);
-    j = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+    json_t *j = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                   "global_step", (json_int_t)u->step, "loss", jsonl_real(p->loss),
                   "reward", jsonl_real(s->reward / s->samples), "reward_std", jsonl_real(s->deviation / s->groups),
                   "frac_reward_zero_std", jsonl_real(s->silent / s->groups), "kl", jsonl_real(p->kl / tokens),
@@ -153,17 +169,30 @@ static void print_metric(const struct update *u, double norm, double seconds) {
                   "completions/mean_length", jsonl_real(s->tokens / s->samples),
                   "logprob_gap", jsonl_real(p->gap), "learning_rate", jsonl_real(u->o->lr),
                   "grad_norm", jsonl_real(norm));
+
+    getrusage(RUSAGE_SELF, &usage);
     add_parts(j, s);
-    json_object_set_new(j, "num_tokens", json_integer((json_int_t)s->tokens));
+    json_object_set_new(j, "num_tokens", json_integer((json_int_t)u->tokens));
     json_object_set_new(j, "step_time", jsonl_float((float)seconds));
     json_object_set_new(j, "tokens_per_second", jsonl_float((float)(p->tokens / seconds)));
     json_object_set_new(j, "peak_rss", json_integer((json_int_t)usage.ru_maxrss * 1024));
+    return j;
+}
+
+/* A record is written before its step is saved: a step in the run has its record. Returns 0 or -1. */
+static int print_metric(const struct update *u, double norm, double seconds, struct err *err) {
+    json_t *j = metric(u, norm, seconds);
+
     jsonl_write(stdout, j);
     json_decref(j);
+    if (!fflush(stdout)) return 0;
+    err_set(err, "stdout: %s", strerror(errno));
+    clearerr(stdout);                   /* it is said once */
+    return -1;
 }
 
 static int save(struct update *u, struct err *err) {
-    json_t *state = json_pack("{s:I}", "global_step", (json_int_t)u->step);
+    json_t *state = json_pack("{s:I, s:f}", "global_step", (json_int_t)u->step, "num_tokens", u->tokens);
     int r = checkpoint_save(&u->run, u->step, u->model, &u->adamw, u->base, state, err);
 
     json_decref(state);
@@ -182,23 +211,29 @@ static int take_step(struct update *u, struct err *err) {
         norm = adamw_step(&u->adamw, u->model, grad, u->o->lr, &u->o->adamw, u->pool);
         if (!isfinite(norm) || !isfinite(u->pass.stats.loss))
             return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
-                           u->step + 1, u->pass.stats.loss, norm);
+                           u->step + 1, fabs(u->pass.stats.loss), fabs(norm));
     }
     u->step++;
-    print_metric(u, norm, progress_clock() - start);
-    return 0;
+    return print_metric(u, norm, progress_clock() - start, err);
 }
 
-static int run(struct update *u, char *const *files, struct err *err) {
-    int r = 0;
+/* All steps on the records that were read, then one checkpoint: a stop saves the steps that were taken. */
+static int train(struct update *u, struct err *err) {
+    long done = 0;
 
-    if (load_policy(u, err) || load_reference(u, err) || read_records(u, files, err)) return -1;
     u->tree = (struct tree){ .m = u->model, .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->o->policy,
                                 .reference = u->reference ? decoder_new(u->reference, u->pool) : NULL,
                                 .sequences = (int)u->in.n * u->in.size };
-    for (long e = 0; e < u->o->epochs && !r && !cli_stop_signal(); e++) r = take_step(u, err);
-    return r ? r : save(u, err);
+    for (; done < u->o->epochs && !cli_stop_signal(); done++)
+        if (take_step(u, err)) return -1;
+    return done ? save(u, err) : 0;
+}
+
+static int run(struct update *u, char *const *files, struct err *err) {
+    if (load_policy(u, err) || load_reference(u, err) || read_records(u, files, err)) return -1;
+    cli_catch_stop();       /* not before: records that a Ctrl-C cuts short must not become a step */
+    return train(u, err);
 }
 
 static void close_all(struct update *u) {
@@ -226,7 +261,6 @@ int main(int argc, char **argv) {
 
     if (!o.out) cli_usage(&cli, "--output is missing");
     if (o.leaves & (o.leaves - 1)) cli_usage(&cli, "--leaves is 1, 2, 4 or 8");
-    cli_catch_stop();
     u.pool = pool_new((int)o.threads);
     if ((r = rundir_open(&u.run, o.out, &err)) > 0) {
         cli_complain(&cli, NULL, 0, err.msg);

@@ -1,6 +1,7 @@
 /* rewarded — every field of a record is checked before a token of it is used. */
 #include "rl/rewarded.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ static int read_tokens(const struct rewarded *r, const json_t *sample, struct rl
 
         if (!json_is_integer(token) || json_integer_value(token) < 0 || json_integer_value(token) >= r->vocab)
             return err_set(err, "\"tokens\" holds what is not a token of the model");
-        if (!json_is_number(old) || json_number_value(old) > 0)
+        if (!json_is_number(old) || !(json_number_value(old) <= 0 && json_number_value(old) >= -FLT_MAX))
             return err_set(err, "\"logprobs\" holds what is not a log-probability");
         s->tokens[t] = (int32_t)json_integer_value(token);
         s->old[t] = (double)(float)json_number_value(old);     /* nine digits name one float */
@@ -87,6 +88,9 @@ static int read_prompt(struct rewarded *r, const json_t *rec, struct rl_group *g
     }
     g->prompt = ids.id;
     g->n_prompt = (int)ids.n;
+    for (size_t i = 0; i < ids.n; i++)
+        if (ids.id[i] >= r->vocab) return err_set(err, "token %d is not one of the model's %d", ids.id[i], r->vocab);
+    r->stats.prompt_tokens += (double)ids.n;
     return ids.n ? 0 : err_set(err, "\"prompt\" is empty");
 }
 

@@ -16,7 +16,7 @@ struct rewarded_stats {
     double groups, silent;          /* silent: all rewards of the group are equal */
     double samples, valid;          /* valid: the text holds an answer */
     double reward, deviation;       /* summed over samples; over groups */
-    double tokens;
+    double tokens, prompt_tokens;   /* of samples; of prompts, each counted once a group */
     int n_parts;
     char name[REWARDED_PARTS][REWARDED_NAME];
     double part[REWARDED_PARTS], part_samples[REWARDED_PARTS];
