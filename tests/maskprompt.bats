@@ -32,6 +32,8 @@ rate {candidates} after {history}
 <{item}|{title}|{rating}>
 @candidate
 {label} {item} {title} ({year}) {genres} {count}/{drawn} {level} {levels}{chains}
+@other
+, {label}: {count}
 @chain
 \n{cite} {label}: {edge1}, {edge2}, {edge3}, {edge4}
 @edge1
@@ -120,7 +122,8 @@ C003 - yes
     [ "$(jq -r '.completion[0].content' <<< "$output")" = "A784 335[A1.3] no
 =C" ]
     [ "$(jq -c '[.answer,.visit,.shown]' <<< "$output")" = '["C",[0],[1,0,0]]' ]
-    [ "$(jq -r '.prompt[0].content' <<< "$output" | sed -n 5p)" = B547 ]
+    [ "$(jq -r '.prompt[0].content' <<< "$output" | sed -n 4,5p)" = "A784 335? B C
+>" ]
 }
 
 @test "maskprompt: drops thoughts, or verdicts too, and leaves the question as it is" {

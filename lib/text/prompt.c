@@ -16,6 +16,7 @@ struct job {
     const struct prompt_options *o;
     int only;                   /* the one candidate in question (rate), or -1 */
     int contenders;             /* candidates that the completion visits */
+    bool other[VIEW_MAX];       /* behind the contenders in the order of evidence */
     size_t shown[VIEW_MAX];     /* chains shown of each candidate */
     size_t history;             /* items of history shown */
 };
@@ -97,7 +98,7 @@ static void add_candidate(struct buf *out, const struct job *j, int c) {
     for (size_t g = 0; g < json_array_size(genres); g++)
         buf_printf(&genre, "%s%s", g ? ", " : "", json_string_value(json_array_get(genres, g)));
     for (size_t k = 0; k < j->shown[c]; k++) add_chain(&chains, j, c, k, 3);
-    template_fill(out, j->t, SEC_CANDIDATE, (struct value[]){
+    template_fill(out, j->t, j->other[c] ? SEC_OTHER : SEC_CANDIDATE, (struct value[]){
         { "label", label }, { "item", text_of(cand, "item") }, { "title", view_title(cand) },
         { "year", year }, { "genres", buf_text(&genre) }, { "count", count }, { "drawn", drawn },
         { "level", level }, { "levels", j->v.levels[c] }, { "chains", buf_text(&chains) }, { NULL, NULL }
@@ -128,7 +129,7 @@ static void add_question(struct buf *out, const struct job *j) {
     add_history(&history, j);
     for (int k = 0; k < j->v.n; k++) {
         if (j->only >= 0 && k != j->only) continue;
-        if (candidates.n) buf_puts(&candidates, "\n");
+        if (candidates.n && !j->other[k]) buf_puts(&candidates, "\n");
         add_candidate(&candidates, j, k);
     }
     snprintf(contenders, sizeof contenders, "%d", j->contenders);
@@ -301,6 +302,7 @@ static void plan(struct job *j) {
         size_t has = json_array_size(j->v.chains[c]);
         bool show = j->only >= 0 ? c == j->only : k < j->o->contenders;
 
+        j->other[c] = !show;
         if (show) j->shown[c] = has < (size_t)j->o->show ? has : (size_t)j->o->show;
     }
 }

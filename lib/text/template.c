@@ -19,6 +19,7 @@ static const struct {
     [SEC_RATE] = { "rate", " history candidates " },
     [SEC_HISTORY] = { "history", " item title rating " },
     [SEC_CANDIDATE] = { "candidate", " label item title year genres count drawn level levels chains " },
+    [SEC_OTHER] = { "other", " label item title year genres count drawn level levels " },
     [SEC_CHAIN] = { "chain", " cite label edge1 edge2 edge3 edge4 " },
     [SEC_EDGE1] = { "edge1", " item title r1 " },
     [SEC_EDGE2] = { "edge2", " item title user r1 r2 " },

@@ -17,7 +17,8 @@ enum section {
     SEC_PROMPT,         /* the user's message of the form choose */
     SEC_RATE,           /* the user's message of the form rate */
     SEC_HISTORY,        /* one item of the user's history */
-    SEC_CANDIDATE,      /* one candidate */
+    SEC_CANDIDATE,      /* one candidate that the completion may visit, on a line of its own */
+    SEC_OTHER,          /* one of the others, right behind what stands before */
     SEC_CHAIN,          /* one chain in the prompt: its edges, the closing one masked */
     SEC_EDGE1,          /* the edges in words: (u0,i0), (u1,i0), (u1,c), (u0,c) */
     SEC_EDGE2,
