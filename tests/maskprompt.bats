@@ -276,18 +276,18 @@ spoilt() {
 }
 
 @test "maskprompt: names what is wrong with a template" {
-    spoilt 's/^@step1/@stepone/' ":24: no section '@stepone' is known"
+    spoilt 's/^@step1/@stepone/' ":26: no section '@stepone' is known"
     spoilt '/^@mask/,+1d' ': section @mask is missing'
-    spoilt 's/^@no$/@yes/' ":34: section '@yes' stands here again"
-    spoilt 's/2:{user}/2:{user} {candidate}/' ':27: section @step2 may not use {candidate}'
-    spoilt 's/1:{cite}/1:{user}/' ':25: section @step1 may not use {user}'
-    spoilt 's/^##/{cite}/' ':21: section @mask may not use {cite}'
-    spoilt 's/^u0-{item}-/u0-{}/' ':13: section @edge1 may not use {}'
-    spoilt 's/^u0-{item}-/u0-{ item}/' ':13: section @edge1 may not use { item}'
-    spoilt 's/^u0-{item}-/u0-{item title}/' ':13: section @edge1 may not use {item title}'
-    spoilt 's/^u0-{item}-/u0-{item-/;s/{r1}$/r1/' ":13: a '{' without '}'"
-    spoilt 's/^>{label}/{cite}/' ':42: section @label may not use {cite}'
-    spoilt 's/^##/\xff/' ':21: the line is not UTF-8'
+    spoilt 's/^@no$/@yes/' ":36: section '@yes' stands here again"
+    spoilt 's/2:{user}/2:{user} {candidate}/' ':29: section @step2 may not use {candidate}'
+    spoilt 's/1:{cite}/1:{user}/' ':27: section @step1 may not use {user}'
+    spoilt 's/^##/{cite}/' ':23: section @mask may not use {cite}'
+    spoilt 's/^u0-{item}-/u0-{}/' ':15: section @edge1 may not use {}'
+    spoilt 's/^u0-{item}-/u0-{ item}/' ':15: section @edge1 may not use { item}'
+    spoilt 's/^u0-{item}-/u0-{item title}/' ':15: section @edge1 may not use {item title}'
+    spoilt 's/^u0-{item}-/u0-{item-/;s/{r1}$/r1/' ":15: a '{' without '}'"
+    spoilt 's/^>{label}/{cite}/' ':44: section @label may not use {cite}'
+    spoilt 's/^##/\xff/' ':23: the line is not UTF-8'
     run -1 --separate-stderr maskprompt --template /no/such "$cases"
     [ "$stderr" = 'maskprompt: /no/such: No such file or directory' ]
     run -1 --separate-stderr maskprompt --template "$BATS_TEST_TMPDIR" "$cases"
