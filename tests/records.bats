@@ -33,8 +33,8 @@ setup() {
     grep -qP '^case record with chains\tchains\tweight\tneeded\t' "$out"
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
-    grep -qP '^metric record of rl-update\t-\trewards/\*/mean\tneeded\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 14 ]
+    grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 15 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -125,6 +125,9 @@ prompts_check() {
 @test "records: rewarded records are as the page says" {
     checks rewarded.jsonl "$prompt,rollout record,rewarded record" "$case"
     jq -es '[.[].samples[] | (.reward | type == "number") and (.parts | map(type == "number") | all)] | all' rewarded.jsonl
+    # What rollout wrote is still there, and what reward adds stands behind it.
+    jq -c '.samples[] |= del(.reward, .parts)' rewarded.jsonl | cmp - <(jq -c . rollouts.jsonl)
+    [ "$(jq -c '.samples[] | keys_unsorted[-2:]' rewarded.jsonl | sort -u)" = '["reward","parts"]' ]
 }
 
 @test "records: scored records of baseline and graphsynth are as the page says" {
@@ -134,15 +137,27 @@ prompts_check() {
     checks "$out" "$case,scored record" "$chains"
 }
 
-@test "records: metrics of sft-train and rl-update are as the page says" {
+@test "records: metrics of sft-train are as the page says" {
     checks sft.jsonl "metric record,metric record of sft-train"
     sft-train --quiet -m base -o "$out.run" --steps 2 --eval-every 1 --valid rollouts.jsonl prompts.jsonl > "$out.both"
     jq -c 'select(has("eval_loss"))' "$out.both" > "$out"
     checks "$out" "validation record"
     jq -c 'select(has("eval_loss") | not)' "$out.both" > "$out"
     checks "$out" "metric record,metric record of sft-train"
-    rl-update -m sft -o "$out.rl" rewarded.jsonl > "$out"
-    checks "$out" "metric record,metric record of rl-update"
+}
+
+@test "records: metrics of rl-update are as the page says, without parts and without signal, too" {
+    page="metric record,metric record of rl-update"
+    rl-update -m sft -o "$out.rl" --ref base --epochs 2 rewarded.jsonl > "$out"
+    checks "$out" "$page"
+    [ "$(jq '[keys[] | select(startswith("rewards/"))] | length' "$out" | paste -sd ' ')" = "8 8" ]
+    jq -c '.samples[] |= del(.parts)' rewarded.jsonl | rl-update -m sft -o "$out.none" > "$out"
+    checks "$out" "$page"
+    jq -c '.samples[].reward = 1' rewarded.jsonl | rl-update -m sft -o "$out.silent" > "$out"
+    checks "$out" "$page"
+    jq -c 'del(.loss)' "$out" > "$out.bad"
+    run checks "$out.bad" "$page"
+    [ "$status" = 1 ]
 }
 
 @test "records: evaluations are as the page says" {

@@ -119,7 +119,7 @@ static bool judge(struct rewarded *r, struct rl_group *g, const double *reward) 
     r->stats.silent += !signal;
     r->stats.samples += g->n;
     r->stats.reward += mean * g->n;
-    r->stats.deviation += deviation;
+    r->stats.deviation += signal ? deviation : 0;     /* not what rounding leaves of equal rewards */
     free(advantage);
     return signal;
 }
