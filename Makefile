@@ -10,9 +10,10 @@ R2FLAGS  = -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -ffp-contract=of
 LDLIBS   = -Wl,--as-needed -lopenblas -ljansson -lpcre2-8 -lutf8proc -lz -lm
 LINK     = $(CC) $(R2FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-BIN  := $(basename $(wildcard bin/*.c))
-UNIT := $(basename $(wildcard tests/unit/*.c))
-LIB  := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
+BIN   := $(basename $(wildcard bin/*.c))
+UNIT  := $(basename $(wildcard tests/unit/*.c))
+BENCH := $(basename $(wildcard bench/*.c))
+LIB   := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
 # Units whose names end in 64 check numbers in a build in which a real (tensor/real.h) is a double.
 LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rl/*.c))
 UNIT64 := $(filter %64,$(UNIT))
@@ -36,7 +37,7 @@ lib/libr2rec64.a: $(LIB64)
 %.d64.o: %.c
 	$(CC) $(R2FLAGS) -DREAL_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
 
-$(BIN) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
+$(BIN) $(BENCH) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
 	$(LINK)
 
 $(UNIT64): %: %.d64.o lib/libr2rec64.a lib/libr2rec.a
@@ -54,7 +55,7 @@ demo ml-100k: deps
 	@pipelines/$@.sh
 
 bench: deps
-	@$(MAKE) $(QUIET) all
+	@$(MAKE) $(QUIET) all $(BENCH)
 	@pipelines/bench.sh
 
 crash: all
@@ -70,7 +71,7 @@ uninstall:
 	for m in $(notdir $(MAN)); do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
 
 clean:
-	rm -f $(BIN) $(UNIT) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests -name '*.[od]')
+	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
--include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d)
+-include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d)
 .PHONY: all deps test sanitize demo ml-100k bench crash install uninstall clean

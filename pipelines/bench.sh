@@ -1,0 +1,136 @@
+#!/bin/bash
+# bench — how fast the programs are here: bench records (r2rec-records(5)) on stdout and in BENCH_OUT/bench.jsonl.
+#
+#   BENCH_OUT=out/bench BENCH_MODELS="demo smollm2-135m" BENCH_USERS=2400 pipelines/bench.sh
+#
+# Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
+# shellcheck disable=SC2016,SC2046
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+PATH="$root/bin:$root/bench:$PATH"
+export LC_ALL=C
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE        # OpenBLAS is to see the core that is there
+out=${BENCH_OUT:-out/bench}
+work=$out/work threads=$(nproc)
+rm -rf "$work"
+mkdir -p "$work"
+
+# The model's sizes, as options of model-init; the demo's are those of demo.sh.
+shape() {
+    case $1 in
+        demo) echo --hidden 192 --layers 4 --heads 6 --kv-heads 2 ;;
+        smollm2-135m) echo --hidden 576 --layers 30 --heads 9 --kv-heads 3 --intermediate 1536 --vocab 49152 \
+            --rope-theta 100000 ;;
+    esac
+}
+
+# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update.
+size() {
+    case $1 in
+        demo) echo 32 6 32 128 ;;
+        smollm2-135m) echo 2 3 2 32 ;;
+    esac
+}
+
+# timed OUTPUT COMMAND...: the command's output, and in work/time what measure writes.
+timed() {
+    local file=$work/$1
+    shift
+    echo "+ $*" >&2
+    measure "$work/time" "$@" > "$file"
+}
+
+# filter CASE RECORDS OUTPUT COMMAND...: a record of a filter, the best of three runs. RECORDS is the file that has
+# those counted, in or out.
+filter() {
+    local case=$1 counted=$work/$2 file=$3
+    shift 3
+    for run in 1 2 3; do
+        timed "$file" "$@"
+        mv "$work/time" "$work/time.$run"
+    done
+    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
+        {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
+}
+
+# What jq needs to know: products of a group's forward, where one prompt of p tokens is read once and s samples of
+# c tokens go on from it, with logits for the samples' tokens only. A multiplication and an addition are two.
+forward='def forward($p; $s; $c): .hidden_size as $h | (.num_attention_heads * .head_dim) as $q
+    | (2 * $q * $h + 2 * .num_key_value_heads * .head_dim * $h + 3 * $h * .intermediate_size) as $layer
+    | 2 * .num_hidden_layers * $layer * ($p + $s * $c) + 2 * $h * .vocab_size * $s * $c
+      + 4 * .num_hidden_layers * $q * ($p * $p / 2 + $s * $c * ($p + $c / 2));'
+
+# trained CASE MODEL RATE FLOPS: a record; RATE and FLOPS, per token, are expressions of jq.
+trained() {
+    jq -c --arg case "$1" --arg model "$2" --argjson threads "$threads" --argjson peak "$peak" \
+        --slurpfile time "$work/time" "$forward ($3) as \$rate | ($4) as \$flops | {case: \$case, model: \$model,
+        threads: \$threads, tokens_per_second: \$rate, flops_per_token: \$flops,
+        share_of_sgemm: (\$rate * \$flops / 1e9 / \$peak)} + \$time[0]" "$work/$2/config.json"
+}
+
+# Tokens per second over the steps but the first, in which memory is touched, of a file of metric records.
+rate() { jq -s '.[1:] | (map(.tokens_per_second * .step_time) | add) / (map(.step_time) | add)' "$work/$1"; }
+
+# Mean tokens of prompts and of completions in a spool of sft-train (lib/train/data.c has the layout).
+spooled() {
+    local n ids
+    read -r n ids < <(od -An -tu8 -j8 -N16 -w16 "$1")
+    od -An -tu4 -v -w4 -j$((40 + 8 * n)) -N$((4 * n)) "$1" |
+        awk -v n="$n" -v ids="$ids" '{ p += $1 } END { printf "%.9g %.9g\n", p / n, (ids - p) / n }'
+}
+
+# model NAME: its products, then sft-train, rollout and rl-update.
+model() {
+    local dir=$work/$1 peak batch steps prompts tokens p c s=8
+    read -r batch steps prompts tokens < <(size "$1")
+    model-init --quiet --tokenizer "$work/tokenizer.json" $(shape "$1") -o "$dir"
+    sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
+    peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
+
+    head -n $((batch * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
+    timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$batch" "$work/some.jsonl"
+    read -r p c < <(spooled "$work/sft/spool")
+    trained sft-train "$1" "$(rate sft.jsonl)" "3 * forward($p; 1; $c) / ($p + $c)"
+    rm -r "$work/sft"
+
+    head -n "$prompts" "$work/prompts.jsonl" > "$work/some.jsonl"
+    timed "$1.rollouts.jsonl" rollout --quiet -m "$dir" -n $s --no-scores --max-tokens "$tokens" --batch 128 \
+        "$work/some.jsonl"
+    c=$(jq -n "[inputs.samples[].tokens | length] | add / ($prompts * $s)" "$work/$1.rollouts.jsonl")
+    trained rollout "$1" "$prompts * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
+
+    # A random model earns nothing, and silent groups cost nothing: every second sample is rewarded here.
+    jq -c '.samples |= [to_entries[] | .value + {reward: (.key % 2), parts: {}}]' "$work/$1.rollouts.jsonl" \
+        > "$work/some.jsonl"
+    timed rl.jsonl rl-update -m "$dir" --ref "$dir" -o "$work/rl" --epochs 2 "$work/some.jsonl"
+    trained rl-update "$1" "$(rate rl.jsonl)" "4 * forward($p; $s; $c) / ($s * $c)"
+    rm -r "$work/rl" "$dir/model.safetensors"
+}
+
+run() {
+    local g=$work/g.graph
+    graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
+    graphload --quiet -o "$g" "$work/graph.jsonl"
+    filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
+    filter candidates cases.jsonl cases.jsonl candidates --quiet --shuffle --max-per-user 8 "$g"
+    filter chainsample chains.jsonl chains.jsonl chainsample --quiet --threads 1 --cases "$work/cases.jsonl" "$g" \
+        > "$work/chainsample.jsonl"
+    jq -c --argjson n "$(jq -n '[inputs.drawn] | add' "$work/chains.jsonl")" '.chains_per_second = $n / .seconds' \
+        "$work/chainsample.jsonl"
+    filter maskprompt prompts.jsonl prompts.jsonl \
+        maskprompt --template compact --history 3 --contenders 6 "$work/chains.jsonl"
+    filter baseline scored.jsonl scored.jsonl \
+        baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
+    filter evaluate scored.jsonl evaluated.jsonl evaluate "$work/scored.jsonl"
+    bpe-train --quiet --vocab 512 --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
+    for name in ${BENCH_MODELS:-demo smollm2-135m}; do model "$name"; done
+    [ -e "$work/demo.rollouts.jsonl" ] || return 0
+    for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
+    filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
+}
+
+# Three decimals of small numbers, none of large ones.
+short='map_values(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
+run | jq --unbuffered -c "$short" | tee "$work/bench.jsonl"
+mv "$work/bench.jsonl" "$out/bench.jsonl"
+rm -rf "$work"
