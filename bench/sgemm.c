@@ -1,10 +1,10 @@
-/* sgemm — GFLOP/s of the matrix products of a model: OpenBLAS's sgemm beside the products of tensor/gemm.h.
+/* sgemm — GFLOP/s of the products of a model: OpenBLAS beside those of tensor/gemm.h.
  *
  *   sgemm NAME DIR                 DIR: a model directory, of which only config.json is read
- * out  {"case":"sgemm","model":NAME,"product":"gate_up","m":512,"n":1024,"k":192,...}, one per product
+ * out  {"case":"sgemm","model":NAME,"product":"qkv","m":512,"n":320,"k":192,...}, one per product
  *
- * sgemm is y[m,n] = x[m,k] w[n,k]^T, computed whole by every thread for itself: what the cores give when
- * nothing is cut, shared or waited for. The others are one product that all threads share. */
+ * sgemm is y[m,n] = x[m,k] w[n,k]^T, computed whole by every thread for itself: what the cores
+ * give when nothing is cut, shared or waited for. The others are one product that threads share. */
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -86,7 +86,8 @@ static void measure(const char *model, const char *name, int N, int K, struct po
     struct product p = { random_block((size_t)ROWS * K, &r), random_block((size_t)N * K, &r),
                          random_block((size_t)threads * ROWS * N, &r), ROWS, N, K, pool };
     json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s:f, s:f, s:f}",
-                          "case", "sgemm", "model", model, "product", name, "m", ROWS, "n", N, "k", K,
+                          "case", "sgemm", "model", model, "product", name,
+                          "m", ROWS, "n", N, "k", K,
                           "core", gemm_core(), "threads", threads,
                           "sgemm", threads * gflops(blas, &p), "gemm_forward", gflops(forward, &p),
                           "gemm_backward_weight", gflops(backward_weight, &p));
