@@ -29,9 +29,10 @@ if [ ! -e "$graph" ]; then
 fi
 
 protocol=
-train_options="--max-per-user 25"
-sft_steps=600 batch=32 lr=0.002 hidden=192 layers=4 heads=6 vocab=768
-rl_steps=30 rl_prompts=64 rl_lr=0.0001
+train_options="--max-per-user 50" test_options=
+chains= votes= ease_recent="--lambda 2000 --recency 5"
+sft_steps=2400 answer_steps=1200 batch=16 lr=0.002 hidden=192 layers=4 heads=6 kv_heads=2 vocab=768
+rl_steps=20 rl_prompts=64 rl_lr=0.00001
 best=
 # shellcheck source=pipelines/road.sh
 . "$here/road.sh"

@@ -4,7 +4,10 @@
 #
 #   out            the folder                       graph      graph records in a file
 #   seed           of every stage                   protocol   options of candidates: split and draw
-#   train_options  which training cases             sft_steps, batch, lr, hidden, layers, heads, vocab
+#   train_options  which training cases             test_options   which test cases
+#   chains         options of chainsample              ease_recent    options of the floor of that name
+#   votes          a number of chains whose vote is a row of its own, "chainvote-N", or empty
+#   sft_steps, answer_steps, batch, lr, hidden, layers, heads, kv_heads, vocab      of the models
 #   rl_steps, rl_prompts, rl_lr                     of the RL stage
 #   best           a command: scored test cases of the best possible model, or empty
 # shellcheck disable=SC2034,SC2086,SC2154
@@ -38,7 +41,7 @@ train() {
 
 # answers NAME MODEL PROMPTS: one greedy answer for each test prompt, and its scores.
 answers() {
-    make "scored/$1.jsonl" rollout --quiet -m "$out/$2" -n 1 --temperature 0 --max-tokens 160 --batch 256 "$out/$3"
+    make "scored/$1.jsonl" rollout --quiet -m "$out/$2" -n 1 --temperature 0 --max-tokens 128 "$out/$3"
 }
 
 floor() {
@@ -47,15 +50,15 @@ floor() {
     make "scored/$name.jsonl" baseline --graph "$graph" "$@" "$out/test.chains.jsonl"
 }
 
-make test.cases.jsonl candidates --quiet --split test --seed $seed $protocol "$graph"
+make test.cases.jsonl candidates --quiet --split test --seed $seed $protocol $test_options "$graph"
 make valid.cases.jsonl candidates --quiet --split valid --seed $seed $protocol "$graph"
 make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle $protocol $train_options "$graph"
 for part in test valid train; do
-    make $part.chains.jsonl chainsample --quiet --seed $seed --cases "$out/$part.cases.jsonl" "$graph"
-    make $part.jsonl maskprompt --template compact --history 3 --contenders 6 "$out/$part.chains.jsonl"
+    make $part.chains.jsonl chainsample --quiet --seed $seed $chains --cases "$out/$part.cases.jsonl" "$graph"
+    make $part.jsonl maskprompt --template compact --history 1 --contenders 6 "$out/$part.chains.jsonl"
 done
 for part in test train; do
-    make $part.verdicts.jsonl maskprompt --template compact --history 3 --contenders 6 --thoughts none \
+    make $part.verdicts.jsonl maskprompt --template compact --history 1 --contenders 6 --thoughts none \
         "$out/$part.chains.jsonl"
 done
 
@@ -63,24 +66,29 @@ floor random --model random --seed $seed
 floor pop --model pop
 floor itemknn --model itemknn
 floor ease --model ease --lambda 250
-floor ease-recent --model ease --lambda 2000 --recency 5
+floor ease-recent --model ease $ease_recent
 floor chainvote --model chainvote
-floor logistic --model logistic --train "$out/train.chains.jsonl"
+if [ -n "$votes" ]; then
+    make test.votes.jsonl chainsample --quiet --seed $seed --chains $votes --facts none --keep 0 \
+        --cases "$out/test.cases.jsonl" "$graph"
+    make scored/chainvote-$votes.jsonl baseline --graph "$graph" --model chainvote "$out/test.votes.jsonl"
+fi
+floor logistic --quiet --model logistic --train "$out/train.chains.jsonl"
 [ -z "$best" ] || make scored/best.jsonl $best "$out/test.cases.jsonl"
 
 make tokenizer.json bpe-train --vocab $vocab --limit 2000 "$out/train.jsonl"
 if [ ! -e "$out/base/config.json" ]; then
     echo "+ model-init -o $out/base" >&2
     model-init --quiet --tokenizer "$out/tokenizer.json" --hidden $hidden --layers $layers --heads $heads \
-        --kv-heads $heads --seed $seed -o "$out/base"
+        --kv-heads $kv_heads --seed $seed -o "$out/base"
 fi
 train sft base train.jsonl --steps $sft_steps --lr $lr
-train answer-only base train.verdicts.jsonl --steps $sft_steps --lr $lr
+train answer-only base train.verdicts.jsonl --steps $answer_steps --lr $lr
 
 if [ ! -e "$out/rl/seconds" ]; then
     start=$SECONDS
-    PER_STEP=$rl_prompts ROLLOUT="-n 8 --no-scores --max-tokens 160 --batch 512" REWARD="--prob 0" \
-        RL_UPDATE="--lr $rl_lr --ref $out/sft" "$root/pipelines/rl.sh" $rl_steps "$out/sft" "$out/train.jsonl" "$out/rl"
+    PER_STEP=$rl_prompts ROLLOUT="-n 8 --no-scores --max-tokens 128 --batch 128" REWARD="--prob 0" \
+        RL_UPDATE="--lr $rl_lr --beta 0.1 --ref $out/sft" "$root/pipelines/rl.sh" $rl_steps "$out/sft" "$out/train.jsonl" "$out/rl"
     echo $((SECONDS - start)) > "$out/rl/seconds"
 fi
 train sft-longer sft train.jsonl --minutes "$(awk '{ print $1 / 60 + 0.01 }' "$out/rl/seconds")" --lr "$rl_lr" \
@@ -92,7 +100,7 @@ answers sft sft test.jsonl
 answers sft-longer sft-longer test.jsonl
 answers sft+rl rl test.jsonl
 
-names="random pop itemknn ease ease-recent chainvote logistic untrained answer-only sft sft-longer sft+rl"
+names="random pop itemknn ease ease-recent chainvote${votes:+ chainvote-$votes} logistic untrained answer-only sft sft-longer sft+rl"
 [ -z "$best" ] || names="$names best"
 runs=
 for name in $names; do runs="$runs $name=$out/scored/$name.jsonl"; done
