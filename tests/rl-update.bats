@@ -10,7 +10,7 @@ setup_file() {
     tiny_prompts .
     tiny_model .
     tiny_sft .
-    head -n 8 prompts.jsonl | rollout --quiet -m sft -n 6 --max-tokens 40 | reward > eight.jsonl
+    tiny_rewarded .
     # The same with one reward for all: silent.
     jq -c '.samples[].reward = 0.3' eight.jsonl > silent.jsonl
 }
@@ -332,75 +332,6 @@ fresh_rl_update() {
     fails 'run/last/state.json: "global_step" is missing or not a number' -o run "$eight"
 }
 
-@test "rl-update: a run in which another process works gives 75" {
-    mkfifo records
-    rl-update -m "$sft" -o run records > /dev/null &
-    exec 9> records
-    until [ -e run/lock ] && ! flock -n run/lock true; do sleep 0.01; done
-    run -75 --separate-stderr rl-update -m "$sft" -o run "$eight"
-    [ "$stderr" = "rl-update: run: another process works in this run" ]
-    [ -z "$output" ]
-    cat "$eight" >&9
-    exec 9>&-
-    wait $!
-    [ "$(readlink run/last)" = step-1 ]
-}
-
-@test "rl-update: a signal while records are read ends it at once: a part of them makes no step" {
-    rl-update -m "$sft" -o run "$eight" > /dev/null
-    mkfifo records
-    rl-update -o run --off-policy records > metrics &
-    pid=$!
-    exec 9> records
-    head -n 3 "$eight" >&9
-    until ! flock -n run/lock true; do sleep 0.01; done
-    kill -TERM $pid
-    status=0
-    wait $pid || status=$?
-    exec 9>&-
-    [ "$status" = 143 ]
-    [ ! -s metrics ]
-    [ "$(readlink run/last)" = step-1 ]
-}
-
-@test "rl-update: SIGTERM lets the step end, and saves the steps that were taken" {
-    mkfifo metrics
-    rl-update -m "$sft" -o run --epochs 1000 "$eight" > metrics &
-    pid=$!
-    status=0
-    { head -n 3; kill -TERM $pid; cat; } < metrics > records
-    wait $pid || status=$?
-    [ "$status" = 143 ]
-    n=$(tail -n 1 records | jq .global_step)
-    [ "$n" -lt 1000 ]
-    [ "$(readlink run/last)" = "step-$n" ]
-    rl-update -m "$sft" -o whole --epochs "$n" "$eight" > /dev/null
-    diff -r whole/last/ run/last/
-}
-
-@test "rl-update: a loss that is no number ends it; the last checkpoint stays" {
-    rl-update -m "$sft" -o run "$eight" > /dev/null
-    run -1 --separate-stderr rl-update -o run --lr 10 --weight-decay 10 --epochs 1000 --off-policy "$eight"
-    [[ "$stderr" =~ ^'rl-update: step '([0-9]+)': the loss is '[^-]*", its gradient's norm nan; the last checkpoint stays"$ ]]
-    [ "${#lines[@]}" = $((BASH_REMATCH[1] - 2)) ]
-    [ "$(ls run | tr '\n' ' ')" = 'last lock step-1 ' ]
-    model-info run
-}
-
-@test "rl-update: standard output that cannot be written ends it; the last checkpoint stays" {
-    rl-update -m "$sft" -o run "$eight" > /dev/null
-    run -1 --separate-stderr bash -c 'rl-update -o run --off-policy "$1" > /dev/full' _ "$eight"
-    [ "$stderr" = "rl-update: stdout: No space left on device" ]
-    [ "$(ls run | tr '\n' ' ')" = 'last lock step-1 ' ]
-}
-
-@test "rl-update: a checkpoint that cannot be written ends it; the one before stays" {
-    rl-update -m "$sft" -o run "$eight" > /dev/null
-    run -1 --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 100; rl-update -o run --off-policy "$1"' _ "$eight"
-    [ "$stderr" = "rl-update: run/step-2.tmp/model.safetensors: File too large" ]
-    [ "$(ls run | tr '\n' ' ')" = 'last lock step-1 ' ]
-}
-
 @test "rl-update: refuses wrong usage" {
     while IFS='|' read -r arguments message; do
         run -2 --separate-stderr rl-update $arguments "$eight"
@@ -422,26 +353,4 @@ fresh_rl_update() {
 -o run --threads 257|--threads takes a whole number from 0 to 256, not '257'
 T
     [ ! -e run ]
-}
-
-# What belongs to pipelines/rl.sh: three steps, stopped behind the first.
-@test "rl.sh: a stopped run goes on to the end of an unbroken one, with one record a step" {
-    export PER_STEP=8 ROLLOUT="--max-tokens 32" RL_UPDATE="--lr 0.001"
-    rl() { "$BATS_TEST_DIRNAME/../pipelines/rl.sh" 3 "$sft" "$prompts" "$1" 2>> log; }
-    rl whole
-    [ "$(jq -c '[.global_step, .logprob_gap]' whole/metrics.jsonl | paste -sd ' ')" = '[1,0] [2,0] [3,0]' ]
-    for signal in TERM KILL; do
-        rl cut-$signal &
-        pid=$!
-        until [ -s cut-$signal/metrics.jsonl ]; do sleep 0.01; done
-        kill -$signal $pid
-        wait $pid || true
-        rl cut-$signal
-        diff -r whole/last/ cut-$signal/last/
-        cmp <(timeless whole/metrics.jsonl) <(timeless cut-$signal/metrics.jsonl)
-    done
-    # A finished one does nothing.
-    cp whole/metrics.jsonl before
-    rl whole
-    cmp before whole/metrics.jsonl
 }

@@ -18,3 +18,8 @@ tiny_sft() {
     sft-train --quiet -m "$1/base" -o "$1/sft" --steps 40 --batch 16 --lr 0.01 --warmup 5 "$1/prompts.jsonl" \
         > "$1/sft.jsonl"
 }
+
+# tiny_rewarded DIR: eight rewarded groups of six samples of that model, eight.jsonl.
+tiny_rewarded() {
+    head -n 8 "$1/prompts.jsonl" | rollout --quiet -m "$1/sft" -n 6 --max-tokens 40 | reward > "$1/eight.jsonl"
+}
