@@ -31,7 +31,7 @@ fi
 protocol=
 train_options="--max-per-user 50" test_options=
 chains= votes= ease_recent="--lambda 2000 --recency 5"
-sft_steps=2400 answer_steps=1200 batch=16 lr=0.002 hidden=192 layers=4 heads=6 kv_heads=2 vocab=768
+sft_steps=2400 answer_steps=1200 batch=16 lr=0.003 hidden=128 layers=4 heads=4 kv_heads=2 vocab=768
 rl_steps=20 rl_prompts=64 rl_lr=0.00001
 best=
 # shellcheck source=pipelines/road.sh

@@ -81,6 +81,18 @@ int jsonl_next(struct jsonl *in, json_t **rec, struct err *err) {
     return *rec ? 1 : -1;
 }
 
+json_t *jsonl_load(const char *path, struct err *err) {
+    json_error_t e;
+    json_t *root = json_load_file(path, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
+
+    if (!root && e.line > 0) err_set(err, "%s:%d: %s", path, e.line, e.text);
+    else if (!root) err_set(err, "%s: %s", path, strerror(errno));
+    if (!root || json_is_object(root)) return root;
+    err_set(err, "%s: not an object", path);
+    json_decref(root);
+    return NULL;
+}
+
 void jsonl_close(struct jsonl *in) {
     close_file(in);
     free(in->buf);

@@ -39,6 +39,10 @@ void jsonl_close(struct jsonl *in);
 /* Parses one line of `n` bytes into an object. Returns a new reference, or NULL with a sentence. */
 json_t *jsonl_parse(const char *line, size_t n, struct err *err);
 
+/* Reads a file that holds one object, on any number of lines; strings may hold U+0000. Returns a new
+ * reference, or NULL with "file:line: ..." or "file: ...". */
+json_t *jsonl_load(const char *path, struct err *err);
+
 /* Writes one compact line; numbers keep their value to the last bit, in the fewest digits of 15, 16
  * or 17. A failed write is sticky in f: check it at the end (cli_finish). */
 void jsonl_write(FILE *f, const json_t *rec);

@@ -203,19 +203,12 @@ int config_read(struct config *c, const json_t *obj, struct err *err) {
 
 int config_load(struct config *cfg, const char *dir, struct err *err) {
     struct buf path = { 0 };
-    json_error_t je;
     json_t *obj;
-    int r;
+    int r = -1;
 
     buf_printf(&path, "%s/config.json", dir);
-    obj = json_load_file(path.s, JSON_REJECT_DUPLICATES, &je);
-    if (!obj) {
-        r = je.line > 0 ? err_set(err, "%s:%d: %s", path.s, je.line, je.text)
-                        : err_set(err, "%s: %s", path.s, strerror(errno));
-    } else {
-        r = json_is_object(obj) ? config_read(cfg, obj, err) : err_set(err, "not an object");
-        if (r) err_prefix(err, "%s", path.s);
-    }
+    obj = jsonl_load(path.s, err);
+    if (obj && (r = config_read(cfg, obj, err))) err_prefix(err, "%s", path.s);
     json_decref(obj);
     buf_free(&path);
     return r;

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "io/jsonl.h"
 #include "io/safetensors.h"
 #include "model/params.h"
 
@@ -118,12 +119,11 @@ static int read_shards(struct model *m, const char *dir, const json_t *map, stru
 }
 
 static int load_sharded(struct model *m, const char *dir, const char *index, struct err *err) {
-    json_error_t je;
-    json_t *obj = json_load_file(index, JSON_REJECT_DUPLICATES, &je);
+    json_t *obj = jsonl_load(index, err);
     const json_t *map = json_object_get(obj, "weight_map");
     int r;
 
-    if (!obj) return err_set(err, "%s: %s", index, je.text);
+    if (!obj) return -1;
     r = json_is_object(map) ? read_shards(m, dir, map, err)
                             : err_set(err, "%s: \"weight_map\" is missing or not an object", index);
     json_decref(obj);

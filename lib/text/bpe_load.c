@@ -261,20 +261,8 @@ static int read_normalizer(struct vocabulary *v, const json_t *norm, struct err 
     return 0;
 }
 
-static json_t *load_json(const char *path, struct err *err) {
-    json_error_t e;
-    json_t *root = json_load_file(path, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
-
-    if (!root && e.line > 0) err_set(err, "%s:%d: %s", path, e.line, e.text);
-    else if (!root) err_set(err, "%s: %s", path, strerror(errno));
-    if (!root || json_is_object(root)) return root;
-    err_set(err, "%s: not a JSON object", path);
-    json_decref(root);
-    return NULL;
-}
-
 static int read_tokenizer(struct vocabulary *v, const char *path, struct err *err) {
-    json_t *root = load_json(path, err);
+    json_t *root = jsonl_load(path, err);
     int r;
 
     if (!root) return -1;
@@ -306,7 +294,7 @@ static int read_config(struct bpe *t, const char *path, struct err *err) {
     const char *text;
 
     if (stat(path, &st) && errno == ENOENT) return 0;
-    if (!(root = load_json(path, err))) return -1;
+    if (!(root = jsonl_load(path, err))) return -1;
     for (int r = 0; r < BPE_ROLES; r++) {
         const json_t *token = json_object_get(root, roles[r]);
 

@@ -102,12 +102,11 @@ static int load_block(const char *dir, const char *name, const struct model *m, 
 int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw *a, json_t **state,
                     struct err *err) {
     char *dir = rundir_path(r->path, "last"), *path = rundir_path(dir, "state.json");
-    json_error_t e;
     int64_t step = 0;
     int bad = 0;
 
-    *state = json_load_file(path, 0, &e);
-    if (!*state) bad = err_set(err, "%s: %s", path, e.text);
+    *state = jsonl_load(path, err);
+    if (!*state) bad = -1;
     else if (jsonl_int(*state, "optimizer_step", 0, INT32_MAX, &step, err)) bad = err_prefix(err, "%s", path);
     a->step = (long)step;
     if (!bad)
