@@ -90,7 +90,8 @@ B. Green Door: 3 of 10 chains, evidence 47
 C. Long Winter: 0 of 10 chains, evidence 03
 Weigh the strongest candidates one after another, say yes to one, then answer with its letter." ]
     [ "$(answer)" = "A: Cold Harbour was rated 3 [A1.1], by user eve 3 [A1.2], who rated Red Kite 5 [A1.3]. yes
-Answer: A" ]
+Answer:
+A" ]
 }
 
 # Levels: 3 of 10 is 6 + log2(3/7) = 4.8; 0.5 of 2 is 6 + log2(1/3) = 4.4; 10 of 16 is 6 + log2(10/6) = 6.7.
@@ -131,13 +132,15 @@ C003 - yes
     run maskprompt --thoughts none <<< "$swapped"
     [ "$(jq -r '.completion[0].content' <<< "$output")" = "A no
 B yes
-Answer: B" ]
+Answer:
+B" ]
     [ "$(jq -r '.prompt[0].content' <<< "$output")" = "$(question)" ]
     run maskprompt --thoughts answer <<< "$swapped"
     [ "$(jq -r '.completion[0].content' <<< "$output")" = "
-Answer: B" ]
+Answer:
+B" ]
     [ "$(jq -r '.prompt[0].content' <<< "$output")" = "$(question)" ]
-    [ "$(jq -c '[.slots,.visit]' <<< "$output")" = '[{"answer":"\nAnswer:","labels":[" A"," B"," C"]},[]]' ]
+    [ "$(jq -c '[.slots,.visit]' <<< "$output")" = '[{"answer":"\nAnswer:\n","labels":["A","B","C"]},[]]' ]
 }
 
 @test "maskprompt: names candidates by evidence, in the whole record" {
@@ -161,7 +164,8 @@ C784 335?" ]
     [ "$(jq -r '.completion[0].content' <<< "$output")" = "C no
 A no
 B yes
-Answer: B" ]
+Answer:
+B" ]
 }
 
 @test "maskprompt: shows so many chains and so much of the history" {
@@ -185,8 +189,8 @@ C003
 @test "maskprompt: says where scores are read" {
     run maskprompt "$cases"
     [ "$(jq -cs '.[0].slots' <<< "$output")" = \
-        '{"answer":"\nAnswer:","yes":" yes","no":" no","next":"\n","labels":[" A"," B"," C"]}' ]
-    [ "$(jq -cs '.[1].slots.labels' <<< "$output")" = '[" A"," B"]' ]
+        '{"answer":"\nAnswer:\n","yes":" yes","no":" no","next":"\n","labels":["A","B","C"]}' ]
+    [ "$(jq -cs '.[1].slots.labels' <<< "$output")" = '["A","B"]' ]
     [ "$(jq -cs 'map(.form)' <<< "$output")" = '["choose","choose"]' ]
 }
 
@@ -199,10 +203,11 @@ A. Red Kite: 7 of 10 chains, evidence 84
 Which rating from 1 to 5 does the user give it?" ]
     [ "$(jq -r '.completion[0].content' <<< "$output")" = \
 " Cold Harbour was rated 3 [A1.1], by user eve 3 [A1.2], who rated Red Kite 5 [A1.3].
-Answer:5" ]
+Answer:
+5" ]
     [ "$(jq -c '[.id,.case,.candidate,.form,.answer,.visit,.shown]' <<< "$output")" = \
         '["ann#4:0","ann#4",0,"rate","5",[0],[1,0,0]]' ]
-    [ "$(jq -c '.slots' <<< "$output")" = '{"answer":"\nAnswer:","labels":["1","2","3","4","5"]}' ]
+    [ "$(jq -c '.slots' <<< "$output")" = '{"answer":"\nAnswer:\n","labels":["1","2","3","4","5"]}' ]
 }
 
 @test "maskprompt: asks for the rating of every candidate in a test case" {

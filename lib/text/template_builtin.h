@@ -55,9 +55,9 @@ static const struct {
       "@next\n"
       "\\n\n"
       "@answer\n"
-      "\\nAnswer:\n"
+      "\\nAnswer:\\n\n"
       "@label\n"
-      " {label}\n" },
+      "{label}\n" },
     { "compact",
       "@prompt\n"
       "{history}\n"
