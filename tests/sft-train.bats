@@ -356,7 +356,7 @@ stopped_by() {
     fails 'run/last/state.json: "optimizer_step" is missing or not a number' -o run --resume $common
     echo '{' > run/last/state.json
     run -1 --separate-stderr sft-train -o run --resume
-    [[ "$stderr" == "sft-train: run/last/state.json:1: "* ]]
+    [[ "$stderr" == "sft-train: run/last/state.json:2: "* ]]
 }
 
 @test "sft-train: refuses wrong usage" {
