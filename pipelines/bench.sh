@@ -4,7 +4,7 @@
 #   BENCH_OUT=out/bench BENCH_MODELS="demo smollm2-135m" BENCH_USERS=2400 pipelines/bench.sh
 #
 # Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
-# shellcheck disable=SC2016,SC2046
+# shellcheck disable=SC2016,SC2046,SC2154
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH="$root/bin:$root/bench:$PATH"
@@ -15,10 +15,13 @@ work=$out/work threads=$(nproc)
 rm -rf "$work"
 mkdir -p "$work"
 
-# The model's sizes, as options of model-init; the demo's are those of demo.sh.
+# Sizes of the demo's model and steps, which demo.sh sets.
+eval "$(grep -oE '\b(batch|hidden|layers|heads|kv_heads|vocab|rl_prompts)=[0-9]+' "$root/pipelines/demo.sh")"
+
+# The model's sizes, as options of model-init.
 shape() {
     case $1 in
-        demo) echo --hidden 192 --layers 4 --heads 6 --kv-heads 2 ;;
+        demo) echo --hidden "$hidden" --layers "$layers" --heads "$heads" --kv-heads "$kv_heads" ;;
         smollm2-135m) echo --hidden 576 --layers 30 --heads 9 --kv-heads 3 --intermediate 1536 --vocab 49152 \
             --rope-theta 100000 ;;
     esac
@@ -27,7 +30,7 @@ shape() {
 # The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update.
 size() {
     case $1 in
-        demo) echo 32 6 32 128 ;;
+        demo) echo "$batch" 8 "$rl_prompts" 128 ;;
         smollm2-135m) echo 2 3 2 32 ;;
     esac
 }
@@ -51,6 +54,14 @@ filter() {
     done
     jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
         {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
+}
+
+# chains T OUTPUT CASES: chainsample's record with T chains for each case.
+chains() {
+    filter chainsample "$2" "$2" chainsample --quiet --threads 1 --chains "$1" --cases "$3" "$work/g.graph" \
+        > "$work/chainsample.jsonl"
+    jq -c --argjson t "$1" --argjson n "$(jq -n '[inputs.drawn] | add' "$work/$2")" \
+        '.chains = $t | .chains_per_second = $n / .seconds' "$work/chainsample.jsonl"
 }
 
 # What jq needs to know: products of a group's forward, where one prompt of p tokens is read once and s samples of
@@ -81,14 +92,14 @@ spooled() {
 
 # model NAME: its products, then sft-train, rollout and rl-update.
 model() {
-    local dir=$work/$1 peak batch steps prompts tokens p c s=8
-    read -r batch steps prompts tokens < <(size "$1")
+    local dir=$work/$1 peak examples steps prompts tokens p c s=8
+    read -r examples steps prompts tokens < <(size "$1")
     model-init --quiet --tokenizer "$work/tokenizer.json" $(shape "$1") -o "$dir"
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
 
-    head -n $((batch * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
-    timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$batch" "$work/some.jsonl"
+    head -n $((examples * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
+    timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$examples" "$work/some.jsonl"
     read -r p c < <(spooled "$work/sft/spool")
     trained sft-train "$1" "$(rate sft.jsonl)" "3 * forward($p; 1; $c) / ($p + $c)"
     rm -r "$work/sft"
@@ -112,17 +123,16 @@ run() {
     graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
     graphload --quiet -o "$g" "$work/graph.jsonl"
     filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
-    filter candidates cases.jsonl cases.jsonl candidates --quiet --shuffle --max-per-user 8 "$g"
-    filter chainsample chains.jsonl chains.jsonl chainsample --quiet --threads 1 --cases "$work/cases.jsonl" "$g" \
-        > "$work/chainsample.jsonl"
-    jq -c --argjson n "$(jq -n '[inputs.drawn] | add' "$work/chains.jsonl")" '.chains_per_second = $n / .seconds' \
-        "$work/chainsample.jsonl"
+    filter candidates cases.jsonl cases.jsonl candidates --quiet --shuffle --limit 20000 "$g"
+    head -n 1000 "$work/cases.jsonl" > "$work/few.jsonl"
+    chains 1000 million.jsonl "$work/few.jsonl"
+    chains 20 chains.jsonl "$work/cases.jsonl"
     filter maskprompt prompts.jsonl prompts.jsonl \
-        maskprompt --template compact --history 3 --contenders 6 "$work/chains.jsonl"
+        maskprompt --template compact --history 1 --contenders 6 "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     filter evaluate scored.jsonl evaluated.jsonl evaluate "$work/scored.jsonl"
-    bpe-train --quiet --vocab 512 --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
+    bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     for name in ${BENCH_MODELS:-demo smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
