@@ -30,7 +30,7 @@ fi
 
 protocol=
 train_options="--max-per-user 50" test_options=
-chains= votes= ease_recent="--lambda 2000 --recency 5 --pop-power 0.25"
+chains= votes= ease_recent="--lambda 4000 --recency 4 --pop-power 0.25"
 sft_steps=2400 answer_steps=1200 batch=16 lr=0.003 hidden=128 layers=4 heads=4 kv_heads=2 vocab=768
 rl_steps=20 rl_prompts=64 rl_lr=0.00001
 best=
