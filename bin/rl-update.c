@@ -2,11 +2,9 @@
  *
  * in   rewarded records: {"id","model","prompt","samples":[{"tokens","logprobs","reward",...},...]}
  * out  a metric record per optimizer step; the model and what the next call needs, in a run folder */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/cli.h"
 #include "base/hash.h"
@@ -16,6 +14,7 @@
 #include "rl/update.h"
 #include "train/checkpoint.h"
 #include "train/memory.h"
+#include "train/metric.h"
 #include "train/tree.h"
 
 struct options {
@@ -39,11 +38,7 @@ static const struct cli_opt opts[] = {
     { 0, "no-scale", CLI_FLAG, AT(no_scale), 0, 0, "advantages are not divided by the group's deviation", NULL },
     { 0, "epochs", CLI_INT, AT(epochs), 1, 1000, "optimizer steps on these records", NULL },
     { 0, "lr", CLI_REAL, AT(lr), 0, 10, "learning rate", NULL },
-    { 0, "beta1", CLI_REAL, AT(adamw.beta1), 0, 0.99999, "of AdamW", NULL },
-    { 0, "beta2", CLI_REAL, AT(adamw.beta2), 0, 0.999999, "of AdamW", NULL },
-    { 0, "eps", CLI_REAL, AT(adamw.eps), 1e-30, 1, "of AdamW", NULL },
-    { 0, "weight-decay", CLI_REAL, AT(adamw.weight_decay), 0, 10, "of matrices", NULL },
-    { 0, "max-grad-norm", CLI_REAL, AT(adamw.max_grad_norm), 0, 1e6, "clip the gradient; 0: never", NULL },
+    ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
@@ -159,7 +154,6 @@ static json_t *metric(const struct update *u, double norm, double seconds) {
     const struct rewarded_stats *s = &u->in.stats;
     const struct policy_stats *p = &u->pass.stats;
     double tokens = p->tokens > 0 ? p->tokens : 1;
-    struct rusage usage;
     json_t *j = json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                   "global_step", (json_int_t)u->step, "loss", jsonl_real(p->loss),
                   "reward", jsonl_real(s->reward / s->samples), "reward_std", jsonl_real(s->deviation / s->groups),
@@ -170,25 +164,12 @@ static json_t *metric(const struct update *u, double norm, double seconds) {
                   "logprob_gap", jsonl_real(p->gap), "learning_rate", jsonl_real(u->o->lr),
                   "grad_norm", jsonl_real(norm));
 
-    getrusage(RUSAGE_SELF, &usage);
     add_parts(j, s);
     json_object_set_new(j, "num_tokens", json_integer((json_int_t)u->tokens));
     json_object_set_new(j, "step_time", jsonl_float((float)seconds));
     json_object_set_new(j, "tokens_per_second", jsonl_float((float)(p->tokens / seconds)));
-    json_object_set_new(j, "peak_rss", json_integer((json_int_t)usage.ru_maxrss * 1024));
+    json_object_set_new(j, "peak_rss", json_integer(metric_peak_rss()));
     return j;
-}
-
-/* A record is written before its step is saved: a step in the run has its record. Returns 0 or -1. */
-static int print_metric(const struct update *u, double norm, double seconds, struct err *err) {
-    json_t *j = metric(u, norm, seconds);
-
-    jsonl_write(stdout, j);
-    json_decref(j);
-    if (!fflush(stdout)) return 0;
-    err_set(err, "stdout: %s", strerror(errno));
-    clearerr(stdout);                   /* it is said once */
-    return -1;
 }
 
 static int save(struct update *u, struct err *err) {
@@ -214,7 +195,7 @@ static int take_step(struct update *u, struct err *err) {
                            u->step + 1, fabs(u->pass.stats.loss), fabs(norm));
     }
     u->step++;
-    return print_metric(u, norm, progress_clock() - start, err);
+    return metric_write(metric(u, norm, progress_clock() - start), err);
 }
 
 /* All steps on the records that were read, then one checkpoint: a stop saves the steps that were taken. */

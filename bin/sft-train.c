@@ -3,11 +3,9 @@
  * in   {"prompt":[{...}],"completion":[{...}]} or {"messages":[{...}]}; other fields are not looked at
  * out  a metric record per step; the model, and all that a stopped run needs to go on, in a run folder */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -17,6 +15,7 @@
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/memory.h"
+#include "train/metric.h"
 #include "train/schedule.h"
 #include "train/tree.h"
 
@@ -45,11 +44,7 @@ static const struct cli_opt opts[] = {
     { 0, "schedule", CLI_CHOICE, AT(schedule), 0, 0, "after the warm-up", "constant|linear|cosine" },
     { 0, "warmup", CLI_INT, AT(warmup), 0, 1e6, "steps of warm-up", NULL },
     { 0, "final-lr", CLI_REAL, AT(final), 0, 1, "part of the rate that is left at the end", NULL },
-    { 0, "beta1", CLI_REAL, AT(adamw.beta1), 0, 0.99999, "of AdamW", NULL },
-    { 0, "beta2", CLI_REAL, AT(adamw.beta2), 0, 0.999999, "of AdamW", NULL },
-    { 0, "eps", CLI_REAL, AT(adamw.eps), 1e-30, 1, "of AdamW", NULL },
-    { 0, "weight-decay", CLI_REAL, AT(adamw.weight_decay), 0, 10, "of matrices", NULL },
-    { 0, "max-grad-norm", CLI_REAL, AT(adamw.max_grad_norm), 0, 1e6, "clip the gradient; 0: never", NULL },
+    ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
     { 0, "valid", CLI_TEXT, AT(valid), 0, 0, "records for validation; the best step becomes RUN/best", "FILE" },
@@ -170,24 +165,6 @@ static int save(struct training *t, struct err *err) {
     return 0;
 }
 
-static double peak_rss(void) {
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_maxrss * 1024;
-}
-
-/* Records are written as they come. When that fails the run stops, and its last checkpoint has no record
- * before it that is missing. Returns 0 or -1. */
-static int print_record(json_t *j, struct err *err) {
-    jsonl_write(stdout, j);
-    json_decref(j);
-    if (!fflush(stdout)) return 0;
-    err_set(err, "stdout: %s", strerror(errno));
-    clearerr(stdout);                   /* it is said once */
-    return -1;
-}
-
 static int print_metric(const struct training *t, const struct batch_stats *s, double lr, double norm,
                         double seconds, struct err *err) {
     double n = s->targets;
@@ -199,9 +176,9 @@ static int print_metric(const struct training *t, const struct batch_stats *s, d
                           "learning_rate", jsonl_real(lr), "grad_norm", jsonl_real(norm),
                           "step_time", jsonl_float((float)seconds),
                           "tokens_per_second", jsonl_float((float)(s->tokens / seconds)),
-                          "peak_rss", (json_int_t)peak_rss());
+                          "peak_rss", metric_peak_rss());
 
-    return print_record(j, err);
+    return metric_write(j, err);
 }
 
 /* Picks the step's examples, computes the gradient, steps. Returns 0 or -1. */
@@ -234,7 +211,7 @@ static int validate(struct training *t, struct err *err) {
     j = json_pack("{s:I, s:o, s:o, s:o}", "global_step", (json_int_t)t->step, "eval_loss",
                   jsonl_real(s.loss / s.targets), "eval_entropy", jsonl_real(s.entropy / s.targets),
                   "eval_mean_token_accuracy", jsonl_real(s.hits / s.targets));
-    if (print_record(j, err)) return -1;
+    if (metric_write(j, err)) return -1;
     if (!isnan(t->best) && s.loss / s.targets >= t->best) return 0;
     t->best = s.loss / s.targets;
     t->best_step = t->step;
@@ -247,23 +224,20 @@ static int train(struct training *t, struct err *err) {
     struct progress p = progress_start("steps", (double)t->total, o->quiet);
     size_t *examples = mem_alloc((size_t)o->batch, sizeof *examples);
     double start = progress_clock();
-    long saved = t->step;
     bool over = false;
     int r = 0;
 
     t->order = mem_alloc(t->data.n, sizeof *t->order);
     t->epoch = -1;
     while (!r && !over && t->step < t->total) {
+        bool last;
+
         if ((r = train_step(t, &schedule, examples, err))) break;
+        last = t->step == t->total;
         over = cli_stop_signal() || (o->minutes > 0 && progress_clock() - start >= 60 * o->minutes);
-        if (t->valid.n && (t->step % o->eval_every == 0 || t->step == t->total)) {
-            r = validate(t, err);
-            if (t->best == t->best && rundir_last(&t->run) == t->step) saved = t->step;
-        }
-        if (!r && saved != t->step && (over || t->step == t->total || t->step % o->save_every == 0)) {
-            r = save(t, err);
-            saved = t->step;
-        }
+        if (t->valid.n && (last || t->step % o->eval_every == 0)) r = validate(t, err);
+        if (!r && (over || last || t->step % o->save_every == 0) && rundir_last(&t->run) != t->step)
+            r = save(t, err);           /* a step that is the best so far is saved already */
         progress_show(&p, (double)t->step, NULL);
     }
     progress_end(&p);

@@ -17,6 +17,7 @@ mkdir -p "$work"
 
 # Sizes of the demo's model and steps, which demo.sh sets.
 eval "$(grep -oE '\b(batch|hidden|layers|heads|kv_heads|vocab|rl_prompts)=[0-9]+' "$root/pipelines/demo.sh")"
+eval "$(grep -E '^prompt_options=' "$root/pipelines/demo.sh")"
 
 # The model's sizes, as options of model-init.
 shape() {
@@ -128,7 +129,7 @@ run() {
     chains 1000 million.jsonl "$work/few.jsonl"
     chains 20 chains.jsonl "$work/cases.jsonl"
     filter maskprompt prompts.jsonl prompts.jsonl \
-        maskprompt --template compact --history 1 --contenders 6 "$work/chains.jsonl"
+        maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     filter evaluate scored.jsonl evaluated.jsonl evaluate "$work/scored.jsonl"

@@ -30,6 +30,7 @@ fi
 
 protocol=
 train_options="--max-per-user 50" test_options=
+prompt_options="--template compact --history 1 --contenders 6"
 chains= votes= ease_recent="--lambda 4000 --recency 4 --pop-power 0.25"
 sft_steps=2400 answer_steps=1200 batch=16 lr=0.003 hidden=128 layers=4 heads=4 kv_heads=2 vocab=768
 rl_steps=20 rl_prompts=64 rl_lr=0.00001

@@ -5,6 +5,7 @@
 #   out            the folder                       graph      graph records in a file
 #   seed           of every stage                   protocol   options of candidates: split and draw
 #   train_options  which training cases             test_options   which test cases
+#   prompt_options of maskprompt
 #   chains         options of chainsample              ease_recent    options of the floor of that name
 #   votes          a number of chains whose vote is a row of its own, "chainvote-N", or empty
 #   sft_steps, answer_steps, batch, lr, hidden, layers, heads, kv_heads, vocab      of the models
@@ -51,14 +52,13 @@ floor() {
 }
 
 make test.cases.jsonl candidates --quiet --split test --seed $seed $protocol $test_options "$graph"
-make valid.cases.jsonl candidates --quiet --split valid --seed $seed $protocol "$graph"
 make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle $protocol $train_options "$graph"
-for part in test valid train; do
+for part in test train; do
     make $part.chains.jsonl chainsample --quiet --seed $seed $chains --cases "$out/$part.cases.jsonl" "$graph"
-    make $part.jsonl maskprompt --template compact --history 1 --contenders 6 "$out/$part.chains.jsonl"
+    make $part.jsonl maskprompt $prompt_options "$out/$part.chains.jsonl"
 done
 for part in test train; do
-    make $part.verdicts.jsonl maskprompt --template compact --history 1 --contenders 6 --thoughts none \
+    make $part.verdicts.jsonl maskprompt $prompt_options --thoughts none \
         "$out/$part.chains.jsonl"
 done
 

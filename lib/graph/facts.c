@@ -68,10 +68,11 @@ static void follow(double *x, const struct chain_space *s, const struct rec_case
     const struct graph *g = c->split->known;
 
     for (size_t r = 0; r < FOLLOW_ITEMS && r < c->history; r++) {
+        double weight = exp(-(double)r / FOLLOW_DECAY);
         int i = item_at(c, r);
 
         for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++)
-            if (counts(c, p)) add_followers(x, s, c, g->item_edge[p], exp(-(double)r / FOLLOW_DECAY));
+            if (counts(c, p)) add_followers(x, s, c, g->item_edge[p], weight);
     }
 }
 

@@ -276,22 +276,6 @@ int bpe_size(const struct bpe *t) {
     return t->v->size;
 }
 
-/* A token's spelling in the byte-level alphabet becomes its bytes. */
-static bool spelling_bytes(const char *token, struct buf *out) {
-    const char *end = token + strlen(token);
-    int len;
-
-    for (; token < end; token += len) {
-        int32_t c = bpe_char(token, end, &len);
-        int byte = c < 0 ? -1 : bpe_char_byte((uint32_t)c);
-        char b = (char)byte;
-
-        if (byte < 0) return false;
-        buf_add(out, &b, 1);
-    }
-    return true;
-}
-
 int bpe_id(const struct bpe *t, const char *token) {
     const struct vocabulary *v = t->v;
     struct buf b = { 0 };
@@ -302,7 +286,8 @@ int bpe_id(const struct bpe *t, const char *token) {
 
         if (p->n == strlen(token) && !memcmp(p->bytes, token, p->n)) return v->added[k];
     }
-    if (*token && spelling_bytes(token, &b)) id = bpe_find(v, b.s, b.n);
+    bpe_spelled(token, &b);
+    if (b.n) id = bpe_find(v, b.s, b.n);
     buf_free(&b);
     return id;
 }

@@ -37,22 +37,6 @@ static int reserve(struct vocabulary *v, json_int_t id, struct err *err) {
     return 0;
 }
 
-/* Bytes of a token's spelling; characters outside the byte-level alphabet stand for themselves. */
-static void spelled(const char *token, struct buf *out) {
-    const char *end = token + strlen(token);
-    int len;
-
-    buf_clear(out);
-    for (; token < end; token += len) {
-        int32_t c = bpe_char(token, end, &len);
-        int byte = c < 0 ? -1 : bpe_char_byte((uint32_t)c);
-        char b = (char)byte;
-
-        if (byte < 0) buf_add(out, token, (size_t)len);
-        else buf_add(out, &b, 1);
-    }
-}
-
 static int read_vocab(struct vocabulary *v, const json_t *model, struct buf *b, struct err *err) {
     json_t *vocab, *value;
     const char *token;
@@ -65,7 +49,7 @@ static int read_vocab(struct vocabulary *v, const json_t *model, struct buf *b, 
         if (reserve(v, json_integer_value(value), err)) return -1;
         p = &v->pieces[json_integer_value(value)];
         if (p->bytes) return err_set(err, "\"vocab\": two tokens have the id %lld", (long long)json_integer_value(value));
-        spelled(token, b);
+        bpe_spelled(token, b);
         if (!b->n) return err_set(err, "\"vocab\" holds an empty token");
         p->bytes = mem_alloc(b->n, 1);
         memcpy(p->bytes, b->s, b->n);
@@ -108,10 +92,10 @@ static int read_merge(struct vocabulary *v, const json_t *m, struct buf *b, stru
         free(text);
         return err_set(err, "is not a pair of tokens");
     }
-    spelled(left, b);
+    bpe_spelled(left, b);
     out->left = bpe_find(v, buf_text(b), b->n);
     buf_add(&whole, buf_text(b), b->n);
-    spelled(right, b);
+    bpe_spelled(right, b);
     out->right = bpe_find(v, buf_text(b), b->n);
     buf_add(&whole, buf_text(b), b->n);
     out->id = bpe_find(v, buf_text(&whole), whole.n);

@@ -81,6 +81,9 @@ extern const char *const bpe_gpt2_pattern;
 int bpe_char_byte(uint32_t c);
 uint32_t bpe_byte_char(unsigned char byte);
 
+/* Bytes of a token's spelling in the file; characters outside the byte-level alphabet stand for themselves. */
+void bpe_spelled(const char *token, struct buf *out);
+
 /* The character at s, which ends before `end`, and its length in bytes; -1 for what is not UTF-8 (length
  * 1). */
 int32_t bpe_char(const char *s, const char *end, int *len);

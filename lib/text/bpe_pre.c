@@ -44,19 +44,34 @@ static bool printable(unsigned b) {
     return (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || (b >= 0xae && b <= 0xff);
 }
 
-uint32_t bpe_byte_char(unsigned char byte) {
-    uint32_t next = 0x100;
+/* The bytes that are not printable, in order: 0 .. 0x20, 0x7f .. 0xa0, 0xad. */
+enum { LOW = 0x21, HIGH = 0xa1 - 0x7f };
 
+uint32_t bpe_byte_char(unsigned char byte) {
     if (printable(byte)) return byte;
-    for (unsigned b = 0; b < byte; b++) next += !printable(b);
-    return next;
+    return 0x100 + (byte < LOW ? byte : byte < 0xad ? LOW + (byte - 0x7fu) : LOW + HIGH);
 }
 
 int bpe_char_byte(uint32_t c) {
+    uint32_t k = c - 0x100;
+
     if (c < 0x100) return printable(c) ? (int)c : -1;
-    for (unsigned b = 0; b < 0x100; b++)
-        if (!printable(b) && bpe_byte_char((unsigned char)b) == c) return (int)b;
-    return -1;
+    return k < LOW ? (int)k : k < LOW + HIGH ? (int)(0x7f + k - LOW) : k == LOW + HIGH ? 0xad : -1;
+}
+
+void bpe_spelled(const char *token, struct buf *out) {
+    const char *end = token + strlen(token);
+    int len;
+
+    buf_clear(out);
+    for (; token < end; token += len) {
+        int32_t c = bpe_char(token, end, &len);
+        int byte = c < 0 ? -1 : bpe_char_byte((uint32_t)c);
+        char b = (char)byte;
+
+        if (byte < 0) buf_add(out, token, (size_t)len);
+        else buf_add(out, &b, 1);
+    }
 }
 
 /* PCRE2's \s knows U+180E, which Unicode does not count as white space: spell the property out. */

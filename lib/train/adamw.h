@@ -13,6 +13,14 @@ struct adamw_options {
     double max_grad_norm;           /* 0: no clipping */
 };
 
+/* Rows of an option table: T is the program's options struct, m its struct adamw_options. */
+#define ADAMW_OPTIONS(T, m) \
+    { 0, "beta1", CLI_REAL, offsetof(T, m.beta1), 0, 0.99999, "of AdamW", NULL }, \
+    { 0, "beta2", CLI_REAL, offsetof(T, m.beta2), 0, 0.999999, "of AdamW", NULL }, \
+    { 0, "eps", CLI_REAL, offsetof(T, m.eps), 1e-30, 1, "of AdamW", NULL }, \
+    { 0, "weight-decay", CLI_REAL, offsetof(T, m.weight_decay), 0, 10, "of matrices", NULL }, \
+    { 0, "max-grad-norm", CLI_REAL, offsetof(T, m.max_grad_norm), 0, 1e6, "clip the gradient; 0: never", NULL }
+
 /* The moments, blocks of the model's layout, and the number of steps taken. Save and load them with
  * model_block_save and model_block_load. */
 struct adamw {
