@@ -41,10 +41,6 @@ int decoder_hits(const struct decoder *d) {
     return d->head.hits;
 }
 
-size_t decoder_bytes(const struct decoder *d) {
-    return d->cap * sizeof *d->block + d->ints_cap * sizeof *d->ints;
-}
-
 static int check_seq(const struct config *cfg, const struct packed *in, int i, int at, struct err *err) {
     const struct seq *s = &in->seqs[i];
     int before = 0;

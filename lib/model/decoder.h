@@ -64,7 +64,4 @@ void decoder_logits(struct decoder *d, const int *rows, int n, real *logits);
 /* How many targets of the last forward were the most probable token of their row. */
 int decoder_hits(const struct decoder *d);
 
-/* Bytes held at present. */
-size_t decoder_bytes(const struct decoder *d);
-
 #endif

@@ -69,13 +69,6 @@ void kvcache_free(struct kvcache *kv) {
     free(kv);
 }
 
-size_t kvcache_bytes(const struct kvcache *kv) {
-    size_t reals = kv->cap;
-
-    for (size_t i = 0; i < kv->n_seqs; i++) reals += kv->seqs[i].cap;
-    return reals * sizeof(real);
-}
-
 /* An unused place: the one with the least memory that suffices, else the one with most, else a new one. */
 static int free_place(struct kvcache *kv, size_t need) {
     int best = -1;

@@ -48,7 +48,4 @@ void kvcache_feed_all(struct kvcache *kv, const struct kv_feed *feeds, int n, re
  * decoder_forward. */
 real kvcache_logprob(const real *logits, int vocab, int token);
 
-/* Bytes held at present. */
-size_t kvcache_bytes(const struct kvcache *kv);
-
 #endif

@@ -29,12 +29,6 @@ void gemm_backward_input(real *dx, const real *dy, const real *w, int M, int N, 
 void gemm_backward_weight(real *dw, const real *dy, const real *x, int M, int N, int K,
                           struct pool *pool);
 
-/* The same with w laid out once for many products: gemm_packed_size(N, K) reals, made by gemm_pack. */
-size_t gemm_packed_size(int N, int K);
-void gemm_pack(real *packed, const real *w, int N, int K, struct pool *pool);
-void gemm_forward_packed(real *y, const real *x, const real *packed, int M, int N, int K,
-                         struct pool *pool);
-
 /* OpenBLAS's name of the core it works for: "Haswell", "SkylakeX", "Zen" ... */
 const char *gemm_core(void);
 

@@ -15,8 +15,7 @@ enum {
 
 struct forward {
     real *y;
-    const real *x, *w, *packed;
-    real *panels;
+    const real *x, *w;
     int M, N, K, tiles;
 };
 
@@ -26,10 +25,6 @@ static int smaller(int a, int b) {
 
 static int panels_of(int N) {
     return (N + PANEL - 1) / PANEL;
-}
-
-size_t gemm_packed_size(int N, int K) {
-    return (size_t)panels_of(N) * PANEL * K;
 }
 
 /* Columns k .. k+turn-1 of rows n .. n+PANEL-1 of w[N,K], transposed; rows beyond N are zero. */
@@ -66,8 +61,7 @@ static void multiply(const struct forward *f, const struct kernels *k, const rea
 static void forward_tile(void *ctx, int task, int worker) {
     const struct forward *f = ctx;
     const struct kernels *k = kernels_get();
-    int begin = task / f->tiles * ROWS, end = smaller(begin + ROWS, f->M), panel = task % f->tiles;
-    int n = panel * PANEL;
+    int begin = task / f->tiles * ROWS, end = smaller(begin + ROWS, f->M), n = task % f->tiles * PANEL;
     real own[K_TURN * PANEL];
 
     (void)worker;
@@ -75,42 +69,15 @@ static void forward_tile(void *ctx, int task, int worker) {
         memset(f->y + (size_t)r * f->N + n, 0, smaller(PANEL, f->N - n) * sizeof *f->y);
     for (int at = 0; at < f->K; at += K_TURN) {
         int turn = smaller(K_TURN, f->K - at);
-        const real *p = own;
 
-        if (f->packed) p = f->packed + ((size_t)panel * f->K + at) * PANEL;
-        else pack_panel(own, f->w, f->N, f->K, n, at, turn);
+        pack_panel(own, f->w, f->N, f->K, n, at, turn);
         for (int r = begin; r < end; r += ROWS_TURN)
-            multiply(f, k, p, r, smaller(ROWS_TURN, end - r), n, at, turn);
+            multiply(f, k, own, r, smaller(ROWS_TURN, end - r), n, at, turn);
     }
 }
 
-static void run(struct forward *f, struct pool *pool) {
-    f->tiles = panels_of(f->N);
-    pool_run(pool, (f->M + ROWS - 1) / ROWS * f->tiles, forward_tile, f);
-}
-
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
-    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K };
+    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = panels_of(N) };
 
-    run(&f, pool);
-}
-
-void gemm_forward_packed(real *y, const real *x, const real *packed, int M, int N, int K,
-                         struct pool *pool) {
-    struct forward f = { .y = y, .x = x, .packed = packed, .M = M, .N = N, .K = K };
-
-    run(&f, pool);
-}
-
-static void pack_task(void *ctx, int task, int worker) {
-    const struct forward *f = ctx;
-
-    (void)worker;
-    pack_panel(f->panels + (size_t)task * f->K * PANEL, f->w, f->N, f->K, task * PANEL, 0, f->K);
-}
-
-void gemm_pack(real *packed, const real *w, int N, int K, struct pool *pool) {
-    struct forward f = { .panels = packed, .w = w, .N = N, .K = K };
-
-    pool_run(pool, panels_of(N), pack_task, &f);
+    pool_run(pool, (M + ROWS - 1) / ROWS * f.tiles, forward_tile, &f);
 }

@@ -2,8 +2,7 @@
  *
  * Known are the pre-tokenizers of GPT-2, SmolLM2, Qwen2 and Llama 3; what else a file asks for is an
  * error. The post-processor is not applied: nothing is ever added to the ids of a text.
- * A tokenizer holds a cache that encoding fills, so one thread uses it at a time; each further
- * thread takes a bpe_twin. All else only reads. */
+ * A tokenizer holds a cache that encoding fills: one thread uses it at a time. */
 #ifndef TEXT_BPE_H
 #define TEXT_BPE_H
 
@@ -27,9 +26,6 @@ enum bpe_role { BPE_BOS, BPE_EOS, BPE_PAD, BPE_ROLES };
 /* Loads a tokenizer.json, or that of a model directory, and tokenizer_config.json beside it if there
  * is one. Returns NULL with a sentence that names the file; bpe_free. */
 struct bpe *bpe_load(const char *path, struct err *err);
-
-/* Another handle on the same vocabulary, with a cache of its own. Free it before the original. */
-struct bpe *bpe_twin(const struct bpe *t);
 
 /* NULL is fine. */
 void bpe_free(struct bpe *t);

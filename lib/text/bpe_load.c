@@ -306,16 +306,6 @@ static void read_template(struct bpe *t, const char *path) {
     buf_free(&b);
 }
 
-static struct bpe *handle(struct vocabulary *v) {
-    struct bpe *t = mem_calloc(1, sizeof *t);
-
-    t->v = v;
-    __atomic_add_fetch(&v->users, 1, __ATOMIC_RELAXED);
-    t->cache = mem_calloc(CACHE_SIZE, sizeof *t->cache);
-    t->match = pcre2_match_data_create(4, NULL);
-    return t;
-}
-
 static int load_folder(struct bpe *t, const char *file, struct err *err) {
     const char *slash = strrchr(file, '/');
     char *path = NULL;
@@ -332,13 +322,15 @@ static int load_folder(struct bpe *t, const char *file, struct err *err) {
 }
 
 struct bpe *bpe_load(const char *path, struct err *err) {
-    struct vocabulary *v = mem_calloc(1, sizeof *v);
-    struct bpe *t = handle(v);
+    struct bpe *t = mem_calloc(1, sizeof *t);
     struct stat st;
     char *file = NULL;
     int r;
 
-    for (int k = 0; k < BPE_ROLES; k++) v->role[k] = -1;
+    t->v = mem_calloc(1, sizeof *t->v);
+    t->cache = mem_calloc(CACHE_SIZE, sizeof *t->cache);
+    t->match = pcre2_match_data_create(4, NULL);
+    for (int k = 0; k < BPE_ROLES; k++) t->v->role[k] = -1;
     if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
         if (asprintf(&file, "%s/tokenizer.json", path) < 0) abort();
     } else {
@@ -349,10 +341,6 @@ struct bpe *bpe_load(const char *path, struct err *err) {
     if (!r) return t;
     bpe_free(t);
     return NULL;
-}
-
-struct bpe *bpe_twin(const struct bpe *t) {
-    return handle(t->v);
 }
 
 static void free_vocabulary(struct vocabulary *v) {
@@ -374,6 +362,6 @@ void bpe_free(struct bpe *t) {
     }
     free(t->cache);
     pcre2_match_data_free(t->match);
-    if (!__atomic_sub_fetch(&t->v->users, 1, __ATOMIC_ACQ_REL)) free_vocabulary(t->v);
+    free_vocabulary(t->v);
     free(t);
 }

@@ -41,9 +41,8 @@ struct pre_step {
     pcre2_code *code;
 };
 
-/* What all twins share. */
+/* What the files say; it does not change once it is read. */
 struct vocabulary {
-    int users;              /* handles on it */
     struct piece *pieces;   /* [size] */
     int size;
     struct piece_table table;           /* tokens of the model by their bytes */
@@ -79,7 +78,6 @@ struct bpe {
 /* GPT-2's expression, and the byte that a character of a token's spelling stands for (-1: none). */
 extern const char *const bpe_gpt2_pattern;
 int bpe_char_byte(uint32_t c);
-uint32_t bpe_byte_char(unsigned char byte);
 
 /* Bytes of a token's spelling in the file; characters outside the byte-level alphabet stand for themselves. */
 void bpe_spelled(const char *token, struct buf *out);

@@ -47,11 +47,6 @@ static bool printable(unsigned b) {
 /* The bytes that are not printable, in order: 0 .. 0x20, 0x7f .. 0xa0, 0xad. */
 enum { LOW = 0x21, HIGH = 0xa1 - 0x7f };
 
-uint32_t bpe_byte_char(unsigned char byte) {
-    if (printable(byte)) return byte;
-    return 0x100 + (byte < LOW ? byte : byte < 0xad ? LOW + (byte - 0x7fu) : LOW + HIGH);
-}
-
 int bpe_char_byte(uint32_t c) {
     uint32_t k = c - 0x100;
 

@@ -45,10 +45,6 @@ void batch_free(struct batch *b) {
     free(b);
 }
 
-size_t batch_bytes(const struct batch *b) {
-    return (size_t)b->tree.n_grads * b->m->n_block * sizeof(real) + decoder_bytes(b->decoder);
-}
-
 static size_t length(const struct data *d, size_t i) {
     return (size_t)(d->at[i + 1] - d->at[i]);
 }

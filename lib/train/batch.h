@@ -29,7 +29,4 @@ const real *batch_gradient(struct batch *b, const size_t *examples, int n, struc
 /* The loss alone. */
 void batch_loss(struct batch *b, const size_t *examples, int n, struct batch_stats *stats);
 
-/* Bytes of blocks and activations at present. */
-size_t batch_bytes(const struct batch *b);
-
 #endif
