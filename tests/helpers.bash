@@ -42,3 +42,12 @@ runs_examples() {
     [ -s "$BATS_TEST_TMPDIR/examples.sh" ]
     (cd "$BATS_TEST_TMPDIR/examples" && bash -euo pipefail "$BATS_TEST_TMPDIR/examples.sh")
 }
+
+# fresh_trainer PROG ARG...: a trainer in a new folder "fresh". For keeps_manners, which compares two calls: its
+# metric records without what depends on the clock and the machine.
+fresh_trainer() {
+    set -o pipefail
+    rm -rf fresh
+    if [ /dev/stdout -ef /dev/full ]; then command "$@"
+    else command "$@" | sed -E 's/,"(step_time|tokens_per_second|peak_rss)":[^,}]*//g'; fi
+}

@@ -31,17 +31,9 @@ field() {
     jq -c --arg name "$1" '.[$name]' "${@:2}" | paste -sd ' '
 }
 
-# The program in a fresh folder: with it, keeps_manners compares records without times.
-fresh_rl_update() {
-    set -o pipefail
-    rm -rf fresh
-    if [ /dev/stdout -ef /dev/full ]; then command rl-update "$@"
-    else command rl-update "$@" | sed -E 's/,"(step_time|tokens_per_second|peak_rss)":[^,}]*//g'; fi
-}
-
 @test "rl-update: keeps the manners of every program, and its examples run" {
-    rl-update() { fresh_rl_update "$@"; }
-    export -f rl-update fresh_rl_update
+    rl-update() { fresh_trainer rl-update "$@"; }
+    export -f rl-update fresh_trainer
     keeps_manners rl-update -m "$sft" -o fresh < "$eight"
     unset -f rl-update
     runs_examples rl-update

@@ -32,17 +32,9 @@ same_end() {
     diff -r "$1/last/" "$2/last/"
 }
 
-# The program in a fresh folder: with it, keeps_manners compares records without times.
-fresh_sft_train() {
-    set -o pipefail
-    rm -rf fresh
-    if [ /dev/stdout -ef /dev/full ]; then command sft-train "$@"
-    else command sft-train "$@" | sed -E 's/,"(step_time|tokens_per_second|peak_rss)":[^,}]*//g'; fi
-}
-
 @test "sft-train: keeps the manners of every program, and its examples run" {
-    sft-train() { fresh_sft_train "$@"; }
-    export -f sft-train fresh_sft_train
+    sft-train() { fresh_trainer sft-train "$@"; }
+    export -f sft-train fresh_trainer
     keeps_manners sft-train -m "$base" -o fresh --steps 3 $common < "$data"
     unset -f sft-train
     runs_examples sft-train
