@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "io/jsonl.h"
+#include "text/bpe_json.h"
 #include "text/bpe_own.h"
 
 enum { MAX_SIZE = 1 << 24 };    /* ids; no published vocabulary comes near */
@@ -194,40 +195,13 @@ static int read_added(struct vocabulary *v, const json_t *root, struct err *err)
     return 0;
 }
 
-static int add_step(struct vocabulary *v, enum pre_kind kind, const char *pattern, struct err *err) {
-    pcre2_code *code;
-
-    if (v->n_steps == PRE_STEPS) return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
-    if (!(code = bpe_compile(pattern, err))) return -1;
-    v->steps[v->n_steps++] = (struct pre_step){ kind, code };
-    return 0;
-}
-
-static int read_split(struct vocabulary *v, const json_t *pre, struct err *err) {
-    const char *regex = json_string_value(json_object_get(json_object_get(pre, "pattern"), "Regex"));
-    const char *behavior = json_string_value(json_object_get(pre, "behavior"));
-
-    if (!regex || !behavior || strcmp(behavior, "Isolated") || !plain(pre, "invert"))
-        return err_set(err, "the pre-tokenizer splits in a way that is not supported: a Regex, Isolated, is");
-    return add_step(v, PRE_SPLIT, regex, err);
-}
-
 static int read_pre(struct vocabulary *v, const json_t *pre, struct err *err) {
-    const char *type = type_of(pre);
-    const json_t *list = json_object_get(pre, "pretokenizers");
+    const char *steps[PRE_STEPS + 1] = { NULL };
 
-    if (!strcmp(type, "Sequence")) {
-        for (size_t i = 0; i < json_array_size(list); i++)
-            if (read_pre(v, json_array_get(list, i), err)) return -1;
-        return 0;
-    }
-    if (!strcmp(type, "Split")) return read_split(v, pre, err);
-    if (!strcmp(type, "Digits") && json_is_true(json_object_get(pre, "individual_digits")))
-        return add_step(v, PRE_DIGITS, "^\\p{N}", err);
-    if (!strcmp(type, "ByteLevel") && plain(pre, "add_prefix_space"))
-        return plain(pre, "use_regex") && json_object_get(pre, "use_regex") ? 0
-             : add_step(v, PRE_SPLIT, bpe_gpt2_pattern, err);
-    return err_set(err, "the pre-tokenizer is of a kind that is not supported: %s", type);
+    if (bpe_pre_steps(pre, steps, err)) return -1;
+    for (; steps[v->n_steps]; v->n_steps++)
+        if (bpe_compile(&v->steps[v->n_steps], steps[v->n_steps], err)) return -1;
+    return 0;
 }
 
 static int read_normalizer(struct vocabulary *v, const json_t *norm, struct err *err) {
