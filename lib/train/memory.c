@@ -16,7 +16,7 @@ static double available(void) {
 }
 
 int memory_check(const struct model *m, int blocks, struct err *err) {
-    double need = blocks * (double)m->n_block * sizeof(real), have = available();
+    double need = blocks * (double)m->p.n_block * sizeof(real), have = available();
 
     if (!have || need <= have) return 0;
     return err_set(err, "weights, moments and gradients take %.0f MiB, %.0f MiB are free; fewer --leaves take less",
