@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "io/half.h"
 
 /* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
 static const uint64_t max_header = 100000000;
@@ -187,37 +188,8 @@ const char *safetensors_meta(const struct safetensors *st, const char *key) {
     return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
 }
 
-/* IEEE half precision, subnormals and infinities included. */
-static float widen_half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
-    float f;
-
-    if (!exponent) {
-        f = (float)fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static float widen_bf16(uint16_t h) {
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
 void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n, float *out) {
-    if (t->type == ST_F32) {
-        memcpy(out, t->data + first * 4, n * 4);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char *p = t->data + (first + i) * 2;
-        uint16_t h = (uint16_t)(p[0] | p[1] << 8);
-
-        out[i] = t->type == ST_F16 ? widen_half(h) : widen_bf16(h);
-    }
+    if (t->type == ST_F32) memcpy(out, t->data + first * 4, n * 4);
+    else if (t->type == ST_F16) half_read(out, t->data + first * 2, n);
+    else bf16_read(out, t->data + first * 2, n);
 }
