@@ -40,8 +40,8 @@ struct gguf_tensor {
     int dims;                       /* 1 .. GGUF_DIMS */
     size_t shape[GGUF_DIMS];        /* slowest first: the file has them the other way round */
     size_t n;                       /* elements; rows are whole blocks */
-    const unsigned char *data;      /* in the mapped file */
-    size_t bytes;
+    size_t offset, bytes;           /* in the part of the file that holds the data */
+    const unsigned char *data;
 };
 
 /* Everything is borrowed until gguf_close. */
@@ -81,8 +81,9 @@ const char **gguf_strings(const struct gguf *g, const char *key, size_t *n, stru
 int64_t *gguf_integers(const struct gguf *g, const char *key, size_t *n, struct err *err);
 double *gguf_reals(const struct gguf *g, const char *key, size_t *n, struct err *err);
 
-/* "UINT32", "STRING" */
+/* "UINT32", and the bytes of one; 0 for STRING and ARRAY. */
 const char *gguf_type_name(enum gguf_type type);
+size_t gguf_type_bytes(enum gguf_type type);
 
 /* Writing. First the keys and their values, in the order of the file; zero-initialise, then free. */
 struct gguf_meta {

@@ -1,19 +1,14 @@
 /* safetensors — reading. */
-#define _GNU_SOURCE
 #include "io/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/half.h"
+#include "io/map.h"
 
 /* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
 static const uint64_t max_header = 100000000;
@@ -37,30 +32,12 @@ void safetensors_shape_text(char *text, size_t size, const size_t *shape, int di
     if (at < size) snprintf(text + at, size - at, "]");
 }
 
-/* Opens and maps the file. */
-static int map_file(struct safetensors *st, const char *path, struct err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat s;
-
-    if (fd < 0) return err_set(err, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
-        close(fd);
-        return err_set(err, "%s: not a regular file", path);
-    }
-    st->size = (size_t)s.st_size;
-    if (st->size >= 8) st->map = mmap(NULL, st->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (st->size < 8) return err_set(err, "%s: too short for a safetensors file", path);
-    if (st->map != MAP_FAILED) return 0;
-    st->map = NULL;
-    return err_set(err, "%s: cannot be mapped: %s", path, strerror(errno));
-}
-
 static int read_header(struct safetensors *st, struct err *err) {
     const unsigned char *p = st->map;
     uint64_t n = 0;
     json_error_t je;
 
+    if (st->size < 8) return err_set(err, "too short for a safetensors file");
     for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
     if (n > max_header || n > st->size - 8)
         return err_set(err, "the header's length of %llu bytes is beyond the file", (unsigned long long)n);
@@ -162,17 +139,15 @@ static int read_tensors(struct safetensors *st, struct err *err) {
 
 int safetensors_open(struct safetensors *st, const char *path, struct err *err) {
     *st = (struct safetensors){ 0 };
-    if (map_file(st, path, err)) {
-        safetensors_close(st);
-        return -1;
-    }
+    st->map = map_open(path, &st->size, err);
+    if (!st->map) return -1;
     if (!read_header(st, err) && !read_tensors(st, err)) return 0;
     safetensors_close(st);
     return err_prefix(err, "%s", path);
 }
 
 void safetensors_close(struct safetensors *st) {
-    if (st->map) munmap(st->map, st->size);
+    map_close(st->map, st->size);
     json_decref(st->header);
     free(st->tensors);
     *st = (struct safetensors){ 0 };
