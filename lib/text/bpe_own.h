@@ -75,8 +75,8 @@ struct bpe {
     pcre2_match_data *match;
 };
 
-/* Expressions that cut words: GPT-2's, Qwen2's, each digit apart. */
-extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_digit_pattern[];
+/* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's, each digit apart. */
+extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[], bpe_digit_pattern[];
 
 /* The byte that a character of a token's spelling stands for (-1: none). */
 int bpe_char_byte(uint32_t c);
