@@ -30,7 +30,7 @@ struct gguf_value {
     enum gguf_type type;            /* of the value, or of an array's elements */
     bool array;
     size_t n;                       /* elements of an array; 1 */
-    const unsigned char *data;      /* as in the file: a string is its length in 8 bytes, then its text */
+    const unsigned char *data;      /* as in the file: a string is its length (8 bytes) and its text */
     const char *text;               /* a string that is not in an array, or NULL */
 };
 
@@ -70,7 +70,7 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name);
 void gguf_read(const struct gguf_tensor *t, size_t first, size_t n, float *out);
 
 /* The value of a key. Return 0, or -1 if it is missing or of another kind. Integers have any width
- * and fit an int64_t; reals are FLOAT32 or FLOAT64. */
+ * and fit an int64_t; reals are FLOAT32 or FLOAT64. A string is borrowed. */
 int gguf_string(const struct gguf *g, const char *key, const char **out, struct err *err);
 int gguf_integer(const struct gguf *g, const char *key, int64_t *out, struct err *err);
 int gguf_real(const struct gguf *g, const char *key, double *out, struct err *err);
@@ -85,11 +85,13 @@ double *gguf_reals(const struct gguf *g, const char *key, size_t *n, struct err 
 const char *gguf_type_name(enum gguf_type type);
 size_t gguf_type_bytes(enum gguf_type type);
 
-/* Writing. First the keys and their values, in the order of the file; zero-initialise, then free. */
+/* Writing. First the keys and their values, in the order of the file. Zero-initialise it. */
 struct gguf_meta {
     struct buf bytes;
     size_t n;
 };
+
+/* Each adds a key that is not there yet. Strings are UTF-8; arrays have n elements. */
 void gguf_put_string(struct gguf_meta *m, const char *key, const char *s);
 void gguf_put_uint32(struct gguf_meta *m, const char *key, uint32_t x);
 void gguf_put_float32(struct gguf_meta *m, const char *key, float x);
