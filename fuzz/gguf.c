@@ -1,4 +1,4 @@
-/* gguf — any bytes as a GGUF file: refused with a sentence, or every key and every tensor can be read. */
+/* gguf — any bytes as a GGUF file: refused with a sentence, or every key and tensor can be read. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -101,7 +101,8 @@ static int take_value(struct reader *r, struct gguf_value *v, struct err *err) {
     if (v->n > r->left / width) return err_set(err, "its value ends beyond the file");
     take(r, v->n * width);
     for (size_t i = 0; type == GGUF_BOOL && i < v->n; i++)
-        if (v->data[i] > 1) return err_set(err, "a BOOL of %d is neither true nor false", v->data[i]);
+        if (v->data[i] > 1)
+            return err_set(err, "a BOOL of %d is neither true nor false", v->data[i]);
     return 0;
 }
 

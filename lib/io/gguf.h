@@ -1,7 +1,8 @@
-/* gguf — the file format of ggml and llama.cpp: keys with values, then named tensors of block types.
- * Versions 2 and 3, little-endian, are read; 3 is written. A file is mapped, and hostile until
- * checked: when it is open, every length, type and offset holds, strings are UTF-8 without zero bytes,
- * keys and names occur once, tensors follow one another and fill the file, and each can be read.
+/* gguf — the file format of ggml and llama.cpp: keys with values, then named tensors of block
+ * types. Versions 2 and 3, little-endian, are read; 3 is written. A file is mapped, and hostile
+ * until checked: when it is open, every length, type and offset holds, strings are UTF-8 without
+ * zero bytes, keys and names occur once, tensors follow one another and fill the file, and each can
+ * be read.
  *
  * Sentences on failure name the key or the tensor; those of gguf_open begin with the path. */
 #ifndef IO_GGUF_H
@@ -21,8 +22,8 @@ enum { GGUF_DIMS = 4, GGUF_ALIGNMENT = 32 };
 
 /* Types of values, by the numbers of the format. */
 enum gguf_type {
-    GGUF_UINT8, GGUF_INT8, GGUF_UINT16, GGUF_INT16, GGUF_UINT32, GGUF_INT32, GGUF_FLOAT32, GGUF_BOOL,
-    GGUF_STRING, GGUF_ARRAY, GGUF_UINT64, GGUF_INT64, GGUF_FLOAT64, GGUF_TYPES
+    GGUF_UINT8, GGUF_INT8, GGUF_UINT16, GGUF_INT16, GGUF_UINT32, GGUF_INT32, GGUF_FLOAT32,
+    GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_UINT64, GGUF_INT64, GGUF_FLOAT64, GGUF_TYPES
 };
 
 struct gguf_value {
@@ -30,7 +31,7 @@ struct gguf_value {
     enum gguf_type type;            /* of the value, or of an array's elements */
     bool array;
     size_t n;                       /* elements of an array; 1 */
-    const unsigned char *data;      /* as in the file: a string is its length (8 bytes) and its text */
+    const unsigned char *data;      /* as in the file: a string is 8 bytes of length and its text */
     const char *text;               /* a string that is not in an array, or NULL */
 };
 
@@ -120,8 +121,7 @@ struct gguf_writer {
 int gguf_begin(struct gguf_writer *w, const char *path, const struct gguf_meta *meta,
                const struct gguf_spec *specs, size_t n, struct err *err);
 
-/* The tensors' numbers in the order of the specs, in pieces of whole blocks that do not reach beyond
- * a tensor. */
+/* The tensors' numbers in the order of the specs, in pieces of whole blocks of one tensor. */
 void gguf_add(struct gguf_writer *w, const float *x, size_t n);
 
 /* Puts the file in its place; all numbers have been added. 0, or -1 if a write failed or a number

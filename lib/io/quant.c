@@ -183,7 +183,8 @@ void quant_read(enum quant_type type, const unsigned char *data, size_t first, s
     else if (type == QUANT_F16) half_read(out, data, n);
     else if (type == QUANT_BF16) bf16_read(out, data, n);
     else
-        for (; n; n -= t->info.block, out += t->info.block, data += t->info.bytes) t->unpack(out, data);
+        for (; n; n -= t->info.block, out += t->info.block, data += t->info.bytes)
+            t->unpack(out, data);
 }
 
 /* The largest becomes 127 steps. A scale of 2^-128 or less has no inverse, and is 0 as a half. */

@@ -1,5 +1,5 @@
-/* gguf — values of every type equal those of gguf-py to the bit; keys and values; what is written is
- * read back, and is what gguf-py writes. With --read FILE or --write TYPE a filter for
+/* gguf — values of every type equal those of gguf-py to the bit; keys and values; what is written
+ * is read back, and is what gguf-py writes. With --read FILE or --write TYPE a filter for
  * tests/oracle/kquants.py: the numbers of tensor "w", or numbers from stdin as blocks. */
 #define _GNU_SOURCE
 #include "io/gguf.h"
@@ -63,8 +63,8 @@ static void check_type(const char *root, const char *type) {
 }
 
 static void check_types(const char *root) {
-    static const char *const types[] = { "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1",
-                                         "Q4_K", "Q5_K", "Q6_K" };
+    static const char *const types[] = { "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0",
+                                         "Q5_1", "Q4_K", "Q5_K", "Q6_K" };
     struct gguf g;
     size_t n;
     float *v;
@@ -101,7 +101,8 @@ static void check_array(const struct gguf *g, const char *key, const json_t *wan
     free(x);
 }
 
-static void check_value(const struct gguf *g, const char *key, const char *type, const json_t *want) {
+static void check_value(const struct gguf *g, const char *key, const char *type,
+                        const json_t *want) {
     const struct gguf_value *v = gguf_find(g, key);
     struct err err;
     const char *s = "";
@@ -142,8 +143,8 @@ static void check_tensors(const struct gguf *g, const json_t *list) {
 
 static void check_metadata(const char *root) {
     char file[512];
-    json_t *all = json_load_file(fixture_path(file, sizeof file, root, "gguf", "metadata.json", NULL),
-                                 0, NULL);
+    const char *listed = fixture_path(file, sizeof file, root, "gguf", "metadata.json", NULL);
+    json_t *all = json_load_file(listed, 0, NULL);
     const json_t *obj;
     struct gguf g;
     size_t i;
@@ -320,8 +321,8 @@ static void check_refused(void) {
         CHECK(!gguf_begin(&w, path, &meta, &spec, 1, &err));
         gguf_add(&w, x, 32);
         gguf_add(&w, x + 32, 32);
-        snprintf(want, sizeof want, "%s: tensor w: a number is not finite or too large for %s", path,
-                 quant_info(spec.type)->name);
+        snprintf(want, sizeof want, "%s: tensor w: a number is not finite or too large for %s",
+                 path, quant_info(spec.type)->name);
         SAYS(gguf_end(&w, &err), want);
     }
     spec = (struct gguf_spec){ "w", QUANT_Q8_0, 2, { 32, 48 } };

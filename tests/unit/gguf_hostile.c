@@ -1,5 +1,5 @@
 /* gguf_hostile — malformed files, each refused with its sentence; damaged ones, refused or read
- * whole. Bytes lie in a block of their own size: the address sanitizer sees a step beyond the file. */
+ * whole. Bytes lie in a block of their own size: the address sanitizer sees a step beyond it. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/stat.h>
@@ -133,8 +133,10 @@ static const struct {
     { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 32) "p32 z64", NULL },
     { HEAD(2, 0) VECTOR(a, 32) VECTOR(b, 0) "p32 z64", NULL },
     { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 0) "p32 z64", "tensor b: its data begin at 0, not at 32" },
-    { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 40) "p32 z72", "tensor b: its data begin at 40, not at 32" },
-    { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 64) "p32 z96", "tensor b: its data begin at 64, not at 32" },
+    { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 40) "p32 z72",
+      "tensor b: its data begin at 40, not at 32" },
+    { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 64) "p32 z96",
+      "tensor b: its data begin at 64, not at 32" },
     { HEAD(2, 0) VECTOR(a, 0) VECTOR(b, 32) "p32 z63", "tensor b: its data end beyond the file" },
     { HEAD(2, 0) VECTOR(a, 0) VECTOR(a, 32) "p32 z64", "tensor a: it occurs twice" },
     { HEAD(2, 0) ".a w1 q4 w0 q0 " VECTOR(b, 32) "p32 z16",
@@ -182,7 +184,8 @@ static void check_long_name(void) {
     for (int i = 0; i < 3000; i++) buf_puts(&b, "n");
     buf_add(&b, "\15\0\0\0", 4);
     CHECK(!opens(b.s, b.n, &err));
-    CHECK(!strncmp(err.msg, "key nnnn", 8) && strstr(err.msg, "nn: values of type 13 are not known"));
+    CHECK(!strncmp(err.msg, "key nnnn", 8));
+    CHECK(strstr(err.msg, "nn: values of type 13 are not known"));
     buf_free(&b);
 }
 
@@ -197,7 +200,7 @@ static void slurp(struct buf *b, const char *path) {
     fclose(f);
 }
 
-/* Cut off anywhere but in the last padding, a file is refused; with bytes changed, refused or read. */
+/* Cut off anywhere before the last padding, a file is refused; with bytes changed, it may be read. */
 static void check_damage(const char *root, const char *name, size_t padding) {
     static const unsigned char values[] = { 0, 1, 2, 8, 9, 31, 127, 128, 255 };
     struct rng r = rng_start(1, name, NULL);
