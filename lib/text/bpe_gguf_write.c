@@ -118,42 +118,45 @@ static bool adds(const struct bpe_files *f, const char *field, bool first) {
     return found;
 }
 
+/* The ids of special tokens: those that the configuration names, else those of `role`. */
 static void write_roles(struct gguf_meta *m, const struct bpe_files *f, const struct tokens *t, const int *role) {
-    const char *template = bpe_files_template(f);
-
     for (int r = 0; r < GGUF_ROLES; r++) {
         int id = token_id(t, bpe_files_token(f, gguf_roles[r].field));
 
         if (id < 0 && r < BPE_ROLES) id = role[r];
         if (id >= 0) gguf_put_uint32(m, gguf_roles[r].key, (uint32_t)id);
     }
-    gguf_put_bool(m, "tokenizer.ggml.add_bos_token", adds(f, "add_bos_token", true));
-    gguf_put_bool(m, "tokenizer.ggml.add_eos_token", adds(f, "add_eos_token", false));
-    if (template) gguf_put_string(m, "tokenizer.chat_template", template);
 }
 
 static int write(struct gguf_meta *m, const struct bpe_files *f, struct tokens *t, const int *role, struct err *err) {
+    const char *template = bpe_files_template(f);
+
     gguf_put_string(m, "tokenizer.ggml.model", "gpt2");
     if (write_pre(m, f->tokenizer, err) || read_tokens(t, f->tokenizer, err)) return -1;
     gguf_put_strings(m, "tokenizer.ggml.tokens", t->text, (size_t)t->n);
     gguf_put_int32s(m, "tokenizer.ggml.token_type", t->type, (size_t)t->n);
     if (write_merges(m, f->tokenizer, err)) return -1;
     write_roles(m, f, t, role);
+    gguf_put_bool(m, "tokenizer.ggml.add_bos_token", adds(f, "add_bos_token", true));
+    gguf_put_bool(m, "tokenizer.ggml.add_eos_token", adds(f, "add_eos_token", false));
+    if (template) gguf_put_string(m, "tokenizer.chat_template", template);
     return 0;
 }
 
 int bpe_gguf_write(struct gguf_meta *m, const struct bpe_files *f, int vocab, const int role[BPE_ROLES],
                    struct err *err) {
-    struct tokens t = { .n = vocab };
+    struct tokens t = { 0 };
     struct bpe *check;
     int r;
 
     if (!f->tokenizer) {
         gguf_put_string(m, "tokenizer.ggml.model", "none");
+        write_roles(m, f, &t, role);
         return 0;
     }
     if (!(check = bpe_new(f, err))) return -1;
     bpe_free(check);
+    t.n = vocab;
     t.text = mem_calloc((size_t)vocab, sizeof *t.text);
     t.type = mem_calloc((size_t)vocab, sizeof *t.type);
     r = write(m, f, &t, role, err);
