@@ -167,7 +167,7 @@ static const struct {
       { L "rope.scaling.attn_factor", 'f', 0.5, NULL }, { 0 } },
     { "key llama.rope.scaling.type: rope scaling \"yarn\" is not supported", { L "rope.scaling.type", 's', 0, "yarn" }, { 0 } },
     { "tensor token_embd.weight is missing", { 0 }, MATRIX("token_embd.weight", 0, 0) },
-    { "tensor token_embd.weight is not a matrix of a row for each of at most 16777216 tokens", { 0 },
+    { "tensor token_embd.weight is not a matrix of at most 16777216 rows", { 0 },
       { "token_embd.weight", QUANT_F32, 1, { 32 } } },
     { "tokenizer.ggml.tokens holds 6 tokens, token_embd.weight 7 rows", { 0 }, MATRIX("token_embd.weight", 7, 32) },
     { "tensor blk.0.attn_k.weight is missing", { 0 }, MATRIX("blk.0.attn_k.weight", 0, 0) },
