@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/map.h"
 #include "model/gguf_config.h"
 
 /* Names of Hugging Face and of llama.cpp (gguf-py, tensor_mapping.py), without ".weight" and ".bias";
@@ -113,8 +114,12 @@ struct model *gguf_params_read(const struct gguf *g, const struct config *c, str
         return NULL;
     }
     m->p.data = params_block(&m->p);
-    for (int i = 0; i < m->p.n_tensors; i++)
-        read_tensor(m, &m->p.tensors[i], gguf_tensor(g, set_name(name, &m->p.tensors[i])));
+    for (int i = 0; i < m->p.n_tensors; i++) {
+        const struct gguf_tensor *f = gguf_tensor(g, set_name(name, &m->p.tensors[i]));
+
+        read_tensor(m, &m->p.tensors[i], f);
+        map_drop(g->map, f->data, f->bytes);
+    }
     return m;
 }
 
