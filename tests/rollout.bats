@@ -36,6 +36,15 @@ refuses() {
     keeps_manners rollout -m "$BATS_FILE_TMPDIR/base" -n 2 --max-tokens 8 < "$some"
 }
 
+@test "rollout: its examples run" {
+    mkdir "$BATS_TEST_TMPDIR/examples"
+    cd "$BATS_TEST_TMPDIR/examples"
+    ln -s "$BATS_FILE_TMPDIR/sft" sft
+    ln -s "$BATS_FILE_TMPDIR/base" smollm2
+    ln -s "$some" test.prompts.jsonl
+    runs_examples rollout
+}
+
 @test "rollout: adds model and samples behind the fields of the prompt" {
     run roll "$some"
     [ "$(jq -c 'del(.model, .samples)' <<< "$output")" = "$(jq -c . "$some")" ]
