@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "io/atomic.h"
 #include "io/jsonl.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "text/bpe.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
@@ -171,7 +171,7 @@ int main(int argc, char **argv) {
     if (!r && !(r = make_config(&c, &o, t, &err))) {
         m = model_init(&c, o.seed);
         r = write_model(&o, m, t, &err);
-        if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->n_params);
+        if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->p.n_params);
     }
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     model_free(m);

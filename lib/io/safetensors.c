@@ -1,18 +1,14 @@
 /* safetensors — reading. */
-#define _GNU_SOURCE
 #include "io/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "io/half.h"
+#include "io/map.h"
 
 /* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
 static const uint64_t max_header = 100000000;
@@ -36,30 +32,12 @@ void safetensors_shape_text(char *text, size_t size, const size_t *shape, int di
     if (at < size) snprintf(text + at, size - at, "]");
 }
 
-/* Opens and maps the file. */
-static int map_file(struct safetensors *st, const char *path, struct err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat s;
-
-    if (fd < 0) return err_set(err, "%s: %s", path, strerror(errno));
-    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
-        close(fd);
-        return err_set(err, "%s: not a regular file", path);
-    }
-    st->size = (size_t)s.st_size;
-    if (st->size >= 8) st->map = mmap(NULL, st->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (st->size < 8) return err_set(err, "%s: too short for a safetensors file", path);
-    if (st->map != MAP_FAILED) return 0;
-    st->map = NULL;
-    return err_set(err, "%s: cannot be mapped: %s", path, strerror(errno));
-}
-
 static int read_header(struct safetensors *st, struct err *err) {
     const unsigned char *p = st->map;
     uint64_t n = 0;
     json_error_t je;
 
+    if (st->size < 8) return err_set(err, "too short for a safetensors file");
     for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
     if (n > max_header || n > st->size - 8)
         return err_set(err, "the header's length of %llu bytes is beyond the file", (unsigned long long)n);
@@ -161,17 +139,15 @@ static int read_tensors(struct safetensors *st, struct err *err) {
 
 int safetensors_open(struct safetensors *st, const char *path, struct err *err) {
     *st = (struct safetensors){ 0 };
-    if (map_file(st, path, err)) {
-        safetensors_close(st);
-        return -1;
-    }
+    st->map = map_open(path, &st->size, err);
+    if (!st->map) return -1;
     if (!read_header(st, err) && !read_tensors(st, err)) return 0;
     safetensors_close(st);
     return err_prefix(err, "%s", path);
 }
 
 void safetensors_close(struct safetensors *st) {
-    if (st->map) munmap(st->map, st->size);
+    map_close(st->map, st->size);
     json_decref(st->header);
     free(st->tensors);
     *st = (struct safetensors){ 0 };
@@ -187,37 +163,8 @@ const char *safetensors_meta(const struct safetensors *st, const char *key) {
     return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
 }
 
-/* IEEE half precision, subnormals and infinities included. */
-static float widen_half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
-    float f;
-
-    if (!exponent) {
-        f = (float)fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static float widen_bf16(uint16_t h) {
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
 void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n, float *out) {
-    if (t->type == ST_F32) {
-        memcpy(out, t->data + first * 4, n * 4);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char *p = t->data + (first + i) * 2;
-        uint16_t h = (uint16_t)(p[0] | p[1] << 8);
-
-        out[i] = t->type == ST_F16 ? widen_half(h) : widen_bf16(h);
-    }
+    if (t->type == ST_F32) memcpy(out, t->data + first * 4, n * 4);
+    else if (t->type == ST_F16) half_read(out, t->data + first * 2, n);
+    else bf16_read(out, t->data + first * 2, n);
 }
