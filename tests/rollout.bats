@@ -374,9 +374,6 @@ T
     echo '{"eos_token_id":"x"}' > "$one.model/generation_config.json"
     run -1 --separate-stderr roll -m "$one.model" "$some"
     [ "$stderr" = "rollout: $one.model/generation_config.json: \"eos_token_id\" is not a token id" ]
-    echo '{"eos_token_id":[1,2,3,4,5,6,7,8,9]}' > "$one.model/generation_config.json"
-    run -1 --separate-stderr roll -m "$one.model" "$some"
-    [ "$stderr" = "rollout: $one.model/generation_config.json: more than 8 eos_token_id" ]
     echo '{' > "$one.model/generation_config.json"
     run -1 --separate-stderr roll -m "$one.model" "$some"
     [[ "$stderr" == "rollout: $one.model/generation_config.json:2: "* ]]

@@ -158,7 +158,8 @@ static int read_arch(struct config *c, const json_t *obj, struct err *err) {
     return err_set(err, "model_type \"%s\" is not supported (llama, qwen2, qwen3 are)", type);
 }
 
-int config_read_eos(struct config *c, const json_t *v, struct err *err) {
+/* One id, a list of ids, or none. */
+static int read_eos(struct config *c, const json_t *v, struct err *err) {
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
     c->n_eos = 0;
@@ -192,7 +193,7 @@ int config_read(struct config *c, const json_t *obj, struct err *err) {
         read_size(obj, "intermediate_size", -1, &c->intermediate, err) ||
         read_size(obj, "max_position_embeddings", c->max_positions, &c->max_positions, err) ||
         read_real(obj, "rms_norm_eps", c->norm_eps, &c->norm_eps, err) || read_rope(c, obj, err) ||
-        config_read_eos(c, json_object_get(obj, "eos_token_id"), err))
+        read_eos(c, json_object_get(obj, "eos_token_id"), err))
         return -1;
     c->tied = json_is_true(json_object_get(obj, "tie_word_embeddings"));
     read_token(obj, "bos_token_id", &c->bos);

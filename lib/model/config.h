@@ -47,9 +47,6 @@ int config_check(const struct config *cfg, struct err *err);
 int config_read(struct config *cfg, const json_t *obj, struct err *err);
 int config_load(struct config *cfg, const char *dir, struct err *err);
 
-/* Sets the end tokens from an "eos_token_id": one id, a list of ids, null or NULL. 0 or -1. */
-int config_read_eos(struct config *cfg, const json_t *v, struct err *err);
-
 /* The object as transformers reads it, a new reference. config_save writes DIR/config.json. */
 json_t *config_json(const struct config *cfg);
 int config_save(const struct config *cfg, const char *dir, struct err *err);

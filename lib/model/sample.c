@@ -1,6 +1,6 @@
-/* sample — each filter keeps the first tokens in the order of their logits, so nothing is sorted: top-k finds
- * the k-th logit by a heap, top-p its last token by selection. NaN logits pass every comparison: they end in
- * some token, not in an empty distribution. */
+/* sample — each filter keeps the first tokens in the order of their logits, so nothing is sorted:
+ * top-k finds the k-th logit by a heap, top-p its last token by selection. NaN passes every filter,
+ * so that some token is left. */
 #include "model/sample.h"
 
 #include <math.h>
@@ -13,8 +13,8 @@
 struct sample_dist sample_dist_new(int vocab) {
     size_t n = (size_t)vocab;
 
-    return (struct sample_dist){ .token = mem_alloc(n, sizeof(int)), .weight = mem_alloc(n, sizeof(double)),
-                                 .logit = mem_alloc(n, sizeof(real)) };
+    return (struct sample_dist){ .token = mem_alloc(n, sizeof(int)), .logit = mem_alloc(n, sizeof(real)),
+                                 .weight = mem_alloc(n, sizeof(double)) };
 }
 
 void sample_dist_free(struct sample_dist *d) {
@@ -32,7 +32,8 @@ static void fill(struct sample_dist *d, const real *logits, int vocab) {
 }
 
 /* From the logits as given, so that a token seen twice is punished once. */
-static void punish(struct sample_dist *d, const real *logits, const int *seen, size_t n, real penalty) {
+static void punish(struct sample_dist *d, const real *logits, const int *seen, size_t n,
+                   real penalty) {
     for (size_t i = 0; i < n; i++) {
         real x = logits[seen[i]];
 
@@ -98,8 +99,8 @@ static bool before(double weight, int token, double other_weight, int other) {
     return weight > other_weight || (weight == other_weight && token < other);
 }
 
-/* Cuts begin .. end-1, two or more, at the border returned: all in front of it stand before all behind it, and
- * neither part is empty, since the pivot is not the last (Hoare 1961). */
+/* Cuts begin .. end-1, two or more, at the border returned: all in front of it stand before all behind
+ * it, and neither part is empty, since the pivot is not the last (Hoare 1961). */
 static int cut(struct sample_dist *d, int begin, int end) {
     int middle = begin + (end - begin - 1) / 2, i = begin - 1, j = end, token = d->token[middle];
     double weight = d->weight[middle];
@@ -114,7 +115,7 @@ static int cut(struct sample_dist *d, int begin, int end) {
     }
 }
 
-/* Keeps the fewest tokens whose weights sum to `want`. Of the two parts of a cut only one is looked into. */
+/* Keeps the fewest tokens whose weights sum to `want`, by cutting again the part that holds the last. */
 static void keep_mass(struct sample_dist *d, double want) {
     int begin = 0, end = d->n;
 
@@ -131,11 +132,11 @@ static void keep_mass(struct sample_dist *d, double want) {
         }
     }
     d->n = end;
-    keep_weights(d, 0);
+    keep_weights(d, 0);             /* sums them */
 }
 
-void sample_distribution(struct sample_dist *d, const real *logits, int vocab, const struct sample_options *o,
-                         const struct sample_seen *seen) {
+void sample_distribution(struct sample_dist *d, const real *logits, int vocab,
+                         const struct sample_options *o, const struct sample_seen *seen) {
     double max, scale = o->temperature > 0 ? fmin(1 / o->temperature, 1e300) : 1;
 
     fill(d, logits, vocab);
@@ -159,8 +160,8 @@ void sample_distribution(struct sample_dist *d, const real *logits, int vocab, c
     if (o->min_p > 0) keep_weights(d, o->min_p);
 }
 
-int sample_token(struct sample_dist *d, const real *logits, int vocab, const struct sample_options *o,
-                 const struct sample_seen *seen, struct rng *r) {
+int sample_token(struct sample_dist *d, const real *logits, int vocab,
+                 const struct sample_options *o, const struct sample_seen *seen, struct rng *r) {
     double left = rng_real(r);
     int last;
 

@@ -1,4 +1,4 @@
-/* sample — the distribution that is left of a row of logits by temperature and filters, and a token drawn
+/* sample — the distribution that temperature and filters leave of a row of logits, and a token drawn
  * from it. */
 #ifndef MODEL_SAMPLE_H
 #define MODEL_SAMPLE_H
@@ -10,10 +10,10 @@
 
 /* In the order in which they act, that of transformers. */
 struct sample_options {
-    double penalty;         /* of tokens seen: a negative logit is multiplied by it, another divided; 1: none */
+    double penalty;         /* of tokens seen: negative logits times it, others over it; 1: none */
     double temperature;     /* 0: the most probable token, the smaller id of equals */
     long top_k;             /* only the k most probable, and those equal to the k-th; 0: all */
-    double top_p;           /* the fewest whose probabilities sum to p or more, of equals the smaller ids; 1: all */
+    double top_p;           /* the fewest that sum to p or more, of equals the smaller ids; 1: all */
     double min_p;           /* only those with p times the greatest probability or more; 0: all */
 };
 
@@ -36,11 +36,11 @@ struct sample_dist sample_dist_new(int vocab);
 void sample_dist_free(struct sample_dist *d);
 
 /* The distribution of the next token. `seen` may be NULL when there is no penalty. */
-void sample_distribution(struct sample_dist *d, const real *logits, int vocab, const struct sample_options *o,
-                         const struct sample_seen *seen);
+void sample_distribution(struct sample_dist *d, const real *logits, int vocab,
+                         const struct sample_options *o, const struct sample_seen *seen);
 
 /* Draws a token from it, by the next number of r; d is left holding it. */
-int sample_token(struct sample_dist *d, const real *logits, int vocab, const struct sample_options *o,
-                 const struct sample_seen *seen, struct rng *r);
+int sample_token(struct sample_dist *d, const real *logits, int vocab,
+                 const struct sample_options *o, const struct sample_seen *seen, struct rng *r);
 
 #endif

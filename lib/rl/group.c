@@ -18,8 +18,8 @@ struct sampler {
     struct pool *pool;
     struct model *model;
     struct bpe *bpe;
-    struct chat *chat;                  /* NULL: */
-    struct err no_chat;                 /* why messages cannot be read */
+    struct chat *chat;                  /* NULL: messages cannot be read, */
+    struct err no_chat;                 /* and why */
     struct kvcache *kv;
     struct trace_rules rules;
     struct sample_dist *dists;          /* of each thread */
@@ -48,9 +48,11 @@ static int load_parts(struct sampler *s, const char *dir, struct err *err) {
         return err_set(err, "%s: the tokenizer has %d tokens, the model %d", dir, bpe_size(s->bpe),
                        s->model->cfg.vocab);
     s->chat = chat_new(s->bpe, &s->no_chat);
-    s->rules = (struct trace_rules){ .bpe = s->bpe, .vocab = s->model->cfg.vocab, .sampling = s->o->sampling,
-                                     .limit = (int)s->o->limit, .scored = !s->o->no_scores };
-    return stop_init(&s->rules.stop, dir, &s->model->cfg, s->bpe, s->chat, &s->o->stops, &s->o->stop_tokens, err);
+    s->rules = (struct trace_rules){ .bpe = s->bpe, .vocab = s->model->cfg.vocab,
+                                     .sampling = s->o->sampling, .limit = (int)s->o->limit,
+                                     .scored = !s->o->no_scores };
+    return stop_init(&s->rules.stop, dir, &s->model->cfg, s->bpe, s->chat, &s->o->stops,
+                     &s->o->stop_tokens, err);
 }
 
 struct sampler *sampler_new(const char *dir, const struct group_options *o, struct pool *pool,
@@ -111,15 +113,16 @@ static int read_prompt(struct sampler *s, struct bpe_ids *ids, const json_t *rec
         bpe_encode(s->bpe, json_string_value(prompt), json_string_length(prompt), true, ids);
         return 0;
     }
-    if (!json_is_array(prompt)) return err_set(err, "\"prompt\" is missing or neither a string nor an array");
+    if (!json_is_array(prompt))
+        return err_set(err, "\"prompt\" is missing or neither a string nor an array");
     if (s->chat) return chat_encode(s->chat, s->bpe, prompt, NULL, ids, &start, err);
     *err = s->no_chat;
     return -1;
 }
 
-/* The random numbers of the record: of its seed or the program's, and of its id or the tokens of its prompt. */
-static int read_stream(const struct sampler *s, struct rng *rng, const struct bpe_ids *prompt, const json_t *rec,
-                       struct err *err) {
+/* The record's random numbers: of its seed or the program's, and of its id or the tokens of its prompt. */
+static int read_stream(const struct sampler *s, struct rng *rng, const struct bpe_ids *prompt,
+                       const json_t *rec, struct err *err) {
     bool own_seed = json_object_get(rec, "seed"), own_id = json_object_get(rec, "id");
     struct hash h = hash_start();
     int64_t seed = 0;
@@ -139,8 +142,9 @@ static int start_group(struct sampler *s, struct group *g, const json_t *rec, st
 
     memset(g, 0, sizeof *g);
     g->root = -1;
-    if (read_prompt(s, &g->prompt, rec, err) || read_stream(s, &rng, &g->prompt, rec, err)) return -1;
-    if (json_object_get(rec, "slots") && slots_read(&g->slots, s->bpe, rec, err)) return -1;
+    if (read_prompt(s, &g->prompt, rec, err) || read_stream(s, &rng, &g->prompt, rec, err) ||
+        (json_object_get(rec, "slots") && slots_read(&g->slots, s->bpe, rec, err)))
+        return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
         return err_set(err, "a prompt of %zu tokens and %ld more do not fit the model's %d positions",
                        g->prompt.n, s->o->limit, cfg->max_positions);
@@ -186,9 +190,10 @@ static void read_prompts(struct sampler *s, struct group *g, int n) {
     kvcache_feed(s->kv, s->feeds, n, s->logits);
     for (int i = 0; i < n * samples; i++) {
         struct group *own = &g[i / samples];
+        const real *logits = s->logits + (size_t)(i / samples) * vocab;
 
         own->branch[i % samples] = kvcache_branch(s->kv, own->root, branch_length(s, own));
-        s->takers[i] = (struct taker){ &own->traces[i % samples], s->logits + (size_t)(i / samples) * vocab };
+        s->takers[i] = (struct taker){ &own->traces[i % samples], logits };
     }
     pool_run(s->pool, n * samples, take_one, s);
 }
@@ -218,9 +223,11 @@ static int decode_round(struct sampler *s, struct group *g, int n) {
     int rows = 0, samples = (int)s->o->samples;
 
     for (int i = 0; i < n * samples; i++) {
-        struct taker next = { &g[i / samples].traces[i % samples], s->logits + (size_t)rows * vocab };
+        struct group *own = &g[i / samples];
 
-        if (add_feed(s, &g[i / samples], i % samples, rows)) s->takers[rows++] = next;
+        if (!add_feed(s, own, i % samples, rows)) continue;
+        s->takers[rows] = (struct taker){ &own->traces[i % samples], s->logits + (size_t)rows * vocab };
+        rows++;
     }
     if (rows) kvcache_feed(s->kv, s->feeds, rows, s->logits);
     pool_run(s->pool, rows, take_one, s);

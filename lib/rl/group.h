@@ -31,9 +31,9 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
                             struct err *err);
 void sampler_free(struct sampler *s);
 
-/* Adds "model" and "samples" to each of n prompt records. A sample depends on the seed, the record's id (or its
- * prompt, when it has none) and its number in the group, not on its neighbours. Returns n, or fewer where that
- * record is bad: those in front of it are done. */
+/* Adds "model" and "samples" to each of n prompt records. A sample depends on the seed, the record's id
+ * (its prompt, if it has none) and its number in the group, not on its neighbours. Returns n, or fewer
+ * where that record is bad: those in front of it are done. */
 int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err);
 
 #endif

@@ -46,7 +46,7 @@ static bool ends(const struct trace *t, int token) {
     return stop_is_token(&t->rules->stop, token);
 }
 
-/* Adds what the token says. Returns whether it ends the run: it is an end token, or completes a stop string. */
+/* Adds what the token says. Returns whether it ends the run: as an end token, or by a stop string. */
 static bool add_text(struct trace *t, int token) {
     size_t n, before = t->text.n;
     const char *piece = bpe_piece(t->rules->bpe, token, &n);
@@ -215,7 +215,8 @@ json_t *trace_json(const struct trace *t, bool rate) {
     int answer = -1;
 
     sample_text(t, &text);
-    if (t->slots->n) answer = answer_parse(buf_text(&text), t->slots->answer, t->slots->text, (size_t)t->slots->n);
+    if (t->slots->n)
+        answer = answer_parse(buf_text(&text), t->slots->answer, t->slots->text, (size_t)t->slots->n);
     out = json_pack("{s:o}", "text", json_stringn(buf_text(&text), text.n));
     buf_free(&text);
     for (size_t i = 0; i < t->free_run.n; i++) {

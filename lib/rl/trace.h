@@ -38,7 +38,7 @@ struct trace {
     struct rng rng;
     bool scored;                /* scores are still to come */
     enum trace_mode mode;
-    struct buf text;            /* of the free run; later of the second run. Without special tokens */
+    struct buf text;            /* of the free, later of the second run, without special tokens */
     struct bpe_ids run;         /* tokens of the present run */
     struct bpe_ids free_run;    /* tokens of the free run, the sample itself */
     struct buf free_text;
@@ -55,8 +55,8 @@ struct trace {
     double score[SLOTS_LABELS];
 };
 
-/* Begins a sample that is drawn by the numbers of `rng`. Without labels (slots->n = 0) there are no scores and
- * no answer. Everything is borrowed. Free with trace_free. */
+/* Begins a sample that is drawn by the numbers of `rng`. Without labels (slots->n = 0) there are no scores
+ * and no answer. Everything is borrowed. Free with trace_free. */
 void trace_start(struct trace *t, const struct trace_rules *rules, const struct slots *slots,
                  const struct bpe_ids *prompt, struct rng rng);
 void trace_free(struct trace *t);
@@ -65,8 +65,8 @@ void trace_free(struct trace *t);
  * t->restart is set they belong to a new branch of the prompt. */
 int trace_feed(const struct trace *t, const int **tokens);
 
-/* Takes the logits after the tokens of trace_feed; `dist` is scratch. For a new trace, call it first with the
- * logits after the prompt. Traces may be served by several threads. */
+/* Takes the logits after the tokens of trace_feed; `dist` is scratch. For a new trace, call it first with
+ * the logits after the prompt. Different traces may be served by different threads. */
 void trace_take(struct trace *t, const real *logits, struct sample_dist *dist);
 
 /* The finished sample as a record's "samples" entry, a new reference. */

@@ -1,5 +1,5 @@
-/* decode — greedy continuations of tiny Llama, Qwen2 and Qwen3 models, token for token those of transformers,
- * and their log-probabilities; all prompts of a model decoded together. */
+/* decode — greedy continuations of tiny Llama, Qwen2 and Qwen3 models, token for token those of
+ * transformers, and their log-probabilities; all prompts of a model decoded together. */
 #include "fixture.h"
 
 #include "base/mem.h"
@@ -16,7 +16,8 @@ struct line {
 };
 
 /* Takes the t-th token of a continuation from the logits. Returns it. */
-static int take(const struct line *l, size_t t, const real *logits, struct sample_dist *d, int vocab, double tol) {
+static int take(const struct line *l, size_t t, const real *logits, struct sample_dist *d, int vocab,
+                double tol) {
     static const struct sample_options greedy = { .penalty = 1, .temperature = 0, .top_p = 1 };
     struct rng r = rng_start(1, "decode", NULL);
     int token = sample_token(d, logits, vocab, &greedy, NULL, &r);
@@ -52,7 +53,8 @@ static void check_model(const char *root, const char *name, struct pool *pool) {
         l[i].tokens = json_object_get(obj, "tokens");
         l[i].logps = json_object_get(obj, "logps");
         CHECK(length <= 128 && json_array_size(l[i].tokens) == json_array_size(l[0].tokens));
-        for (size_t k = 0; k < length; k++) l[i].prompt[k] = (int)json_integer_value(json_array_get(prompt, k));
+        for (size_t k = 0; k < length; k++)
+            l[i].prompt[k] = (int)json_integer_value(json_array_get(prompt, k));
         l[i].id = kvcache_root(kv, (int)(length + json_array_size(l[i].tokens)));
         feeds[i] = (struct kv_feed){ l[i].id, l[i].prompt, (int)length };
     }

@@ -1,8 +1,8 @@
-/* sample — distributions that temperature and filters leave, against those of transformers' processors, and of
- * random logits, with ties, against sorting the whole vocabulary; how often tokens are drawn.
+/* sample — distributions that temperature and filters leave, against those of transformers' processors,
+ * and of random logits, with ties, against sorting the whole vocabulary; how often tokens are drawn.
  *
- * With a file in the form of tests/fixtures/decode/sampler.json as its argument it checks that one only, and
- * says how many were compared and the largest difference: what tests/oracle/sampler.py drives. */
+ * With a file in the form of tests/fixtures/decode/sampler.json as its argument it checks that one only,
+ * and says how many were compared and the largest difference: what tests/oracle/sampler.py drives. */
 #include "fixture.h"
 
 #include <stdbool.h>
@@ -24,8 +24,8 @@ static double setting(const json_t *obj, const char *name, double standard) {
 static struct sample_options options(const json_t *obj) {
     return (struct sample_options){ .penalty = setting(obj, "repetition_penalty", 1),
                                     .temperature = setting(obj, "temperature", 1),
-                                    .top_k = (long)setting(obj, "top_k", 0), .top_p = setting(obj, "top_p", 1),
-                                    .min_p = setting(obj, "min_p", 0) };
+                                    .top_k = (long)setting(obj, "top_k", 0),
+                                    .top_p = setting(obj, "top_p", 1), .min_p = setting(obj, "min_p", 0) };
 }
 
 /* Fills x from a list of numbers. Returns how many. */
@@ -36,7 +36,7 @@ static int numbers(const json_t *list, real *x) {
     return (int)n;
 }
 
-/* Probabilities by token: 0 where the token is none, or as good as none. Returns how many there are. */
+/* Probabilities by token, 0 for those left out. Returns how many are above 0. */
 static int by_token(const struct sample_dist *d, double *p, int vocab) {
     int n = 0;
 
@@ -95,7 +95,8 @@ static void check_ties(const json_t *ties) {
 
     sample_distribution(&d, logits, vocab, &o, NULL);
     CHECK(by_token(&d, p, vocab) == (int)json_array_size(kept));
-    for (size_t i = 0; i < json_array_size(kept); i++) CHECK(p[json_integer_value(json_array_get(kept, i))] > 0);
+    for (size_t i = 0; i < json_array_size(kept); i++)
+        CHECK(p[json_integer_value(json_array_get(kept, i))] > 0);
     sample_dist_free(&d);
 }
 
@@ -110,8 +111,8 @@ static void check_file(const char *path) {
         check_case(c, json_object_get(obj, "rows"), fixture_number(obj, "tolerance", "probabilities"), &tally);
     CHECK(tally.distributions);
     if (json_object_get(obj, "ties")) check_ties(json_object_get(obj, "ties"));
-    printf("%zu distributions: the same tokens kept; %zu probabilities: apart by up to %.2g\n", tally.distributions,
-           tally.probabilities, tally.worst);
+    printf("%zu distributions: the same tokens kept; %zu probabilities: apart by up to %.2g\n",
+           tally.distributions, tally.probabilities, tally.worst);
     json_decref(obj);
 }
 
@@ -134,7 +135,8 @@ static int naive(const real *logits, int vocab, const struct sample_options *o, 
 
     for (int t = 0; t < vocab; t++) e[t] = (struct entry){ .token = t, .logit = (double)logits[t] };
     qsort(e, (size_t)vocab, sizeof *e, by_logit);
-    if (o->top_k > 0 && o->top_k < n) for (n = (int)o->top_k; n < vocab && e[n].logit == e[o->top_k - 1].logit; n++) continue;
+    if (o->top_k > 0 && o->top_k < n) n = (int)o->top_k;
+    while (n < vocab && e[n].logit == e[n - 1].logit) n++;
     for (int i = 0; i < n; i++) sum += e[i].p = exp((e[i].logit - e[0].logit) / o->temperature);
     for (k = 0; o->top_p < 1 && k < n && (!k || seen < o->top_p * sum); k++) seen += e[k].p;
     if (o->top_p < 1) n = k;
@@ -187,7 +189,8 @@ static void test_naive(void) {
 /* A million draws: each count within five deviations of what the distribution says. */
 static void test_draws(void) {
     enum { V = 40, N = 1000000 };
-    static const struct sample_options filtered = { .penalty = 1.3, .temperature = 0.8, .top_k = 20, .top_p = 0.95 };
+    static const struct sample_options filtered = { .penalty = 1.3, .temperature = 0.8, .top_k = 20,
+                                                    .top_p = 0.95 };
     static const int prompt[] = { 3, 3, 7 }, run[] = { 8 };
     const struct sample_seen seen = { prompt, run, 3, 1 };
     const struct sample_options *settings[] = { &plain, &filtered };
@@ -206,19 +209,22 @@ static void test_draws(void) {
             CHECK(r.index == (uint64_t)i + 1);
         }
         by_token(&d, p, V);
-        for (int t = 0; t < V; t++) CHECK(fabs(count[t] - N * p[t]) <= 5 * sqrt(N * p[t] * (1 - p[t])));
+        for (int t = 0; t < V; t++)
+            CHECK(fabs(count[t] - N * p[t]) <= 5 * sqrt(N * p[t] * (1 - p[t])));
     }
     sample_dist_free(&d);
 }
 
 /* The most probable token, the smaller id of equals, also after the penalty; and logits that are none. */
 static void test_edges(void) {
-    struct sample_options greedy = { .penalty = 1, .temperature = 0, .top_p = 1 }, punished = greedy, all = plain;
+    struct sample_options greedy = { .penalty = 1, .temperature = 0, .top_p = 1 }, punished = greedy;
+    struct sample_options all = plain;
     struct sample_dist d = sample_dist_new(4);
     struct rng r = rng_start(1, "edges", NULL);
     const struct sample_seen seen = { (const int[]){ 1 }, (const int[]){ 1, 2, 1 }, 1, 3 };
     const real tied[] = { 1, 3, 3, 2 }, negative[] = { -4, -1, -1.5f, -3.5f };
-    const real none[] = { -INFINITY, 0, -INFINITY, -INFINITY }, bad[] = { NAN, NAN, NAN, NAN }, one_bad[] = { NAN, 1, 0, 1 };
+    const real none[] = { -INFINITY, 0, -INFINITY, -INFINITY };
+    const real bad[] = { NAN, NAN, NAN, NAN }, one_bad[] = { NAN, 1, 0, 1 };
 
     punished.penalty = 2;
     CHECK(sample_token(&d, tied, 4, &greedy, NULL, &r) == 1);
