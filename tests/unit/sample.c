@@ -231,6 +231,10 @@ static void test_edges(void) {
     CHECK(sample_token(&d, tied, 4, &punished, &seen, &r) == 3);          /* 1, 1.5, 1.5, 2 */
     CHECK(sample_token(&d, negative, 4, &punished, &seen, &r) == 1);      /* -4, -2, -3, -3.5: once, not thrice */
     for (int i = 0; i < 1000; i++) CHECK(sample_token(&d, none, 4, &plain, NULL, &r) == 1);
+    all.top_p = 0.5;                    /* two of four equals are half: no third */
+    sample_distribution(&d, (const real[]){ 1, 1, 1, 1 }, 4, &all, NULL);
+    CHECK(d.n == 2 && d.token[0] + d.token[1] == 1);
+    all = plain;
     all.temperature = 1e-310;
     for (int i = 0; i < 1000; i++) CHECK(sample_token(&d, negative, 4, &all, NULL, &r) == 1);
     all = (struct sample_options){ .penalty = 1, .temperature = 1, .top_k = 2, .top_p = 0.5, .min_p = 0.1 };

@@ -221,6 +221,10 @@ static void test_stop_strings(struct world *w) {
         { "b is\n not", "END", { 0 } }, { "b not", "\n", { 0 } }, { "b not\n=", LABELS, { 0, 9, 0, 0 } },
         { "b not\n\n=", LABELS, { 0, 9, 0, 0 } }, { NULL, NULL, { 0 } }
     };
+    static const struct place refused[] = {
+        { "", "c", { 0 } }, { "c", " is| not", { 1, 0 } }, { "c is", "END", { 0 } }, { "c not", "\n", { 0 } },
+        { "c not\n", "=", { 0 } }, { "c not\n=", LABELS, { 0, 0, 9, 0 } }, { NULL, NULL, { 0 } }
+    };
     static const struct {
         const char *stop, *text, *finish;
         size_t tokens;
@@ -249,6 +253,12 @@ static void test_stop_strings(struct world *w) {
     CHECK_NEAR(score(s, 0), 1 / 3.0 * (1 - score(s, 1)), 1e-6);
     CHECK(fed == 2 + 2 + 3);            /* "b is"; again "b not"; "\n" and the forced "\n=" */
     json_decref(s);
+    for (int stopped = 0; stopped < 2; stopped++) {             /* at the "no" that begins the second run */
+        w->rules.stop.strings = (struct cli_list){ (const char *[]){ " not" }, (size_t)stopped };
+        s = run(w, refused, SLOTS, 20, true, false, &fed);
+        check_sample(s, "c is", "stop", NULL, stopped);
+        json_decref(s);
+    }
     w->rules.stop.strings.n = 0;
 }
 
@@ -300,6 +310,12 @@ static void test_ends(struct world *w) {
 
     check_sample(s, "b is\n=", "stop", NULL, false);
     json_decref(s);
+    w->rules.stop.strings = (struct cli_list){ (const char *[]){ "\n=" }, 1 };
+    s = run(w, places, SLOTS, 20, false, false, &fed);
+    check_sample(s, "b is", "stop", NULL, false);
+    CHECK(fed == 4 && json_array_size(json_object_get(s, "tokens")) == 5);
+    json_decref(s);
+    w->rules.stop.strings.n = 0;
     bpe_push(&w->rules.stop.tokens, token(w, "\n", 1));
     s = run(w, places, SLOTS, 20, false, false, &fed);
     check_sample(s, "b is", "stop", NULL, false);
