@@ -7,7 +7,8 @@ Draws N (600) rows of logits with settings, applies transformers' processors in 
 _get_logits_processor (repetition penalty in float32 as there, the others in float64), and lets
 tests/unit/sample compare: the same tokens kept, each probability within 1e-9. Then decodes N / 10 random texts
 greedily by the program `rollout` on PATH and by generate(), with a penalty and with stop strings: the same tokens,
-where the best logit is ahead by more than 1e-3. The seed is a new one each time, and is printed; run it in the
+where the best logit is ahead by more than 1e-3. (A special token is text to generate()'s stop strings, to ours it is
+none: continuations with one are not stopped.) The seed is a new one each time, and is printed; run it in the
 root of the source tree. Exits 1 if anything differs.
 """
 import json
@@ -104,6 +105,7 @@ def generate(model, tokenizer, ids, **options):
 def continuations(rng, n):
     model = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=os.path.join(MODEL, "tokenizer.json"))
+    special = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
     compared = stopped = 0
     for _ in range(n):
         text = tokenizer.decode(rng.integers(0, len(tokenizer), rng.integers(1, 60)).tolist()).replace("\0", "")
@@ -117,7 +119,7 @@ def continuations(rng, n):
         said = tokenizer.decode(want)
         start = int(rng.integers(0, max(1, len(said) - 8)))
         stop = said[start:start + int(rng.integers(1, 9))]
-        if not stop or "\ufffd" in stop or "\0" in stop:
+        if not stop or "\ufffd" in stop or "\0" in stop or special.intersection(want):
             continue
         want, sure = generate(model, tokenizer, ids, repetition_penalty=penalty, stop_strings=[stop])
         sample = rollout(text, "--repetition-penalty", str(penalty), "--stop", stop)
