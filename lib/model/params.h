@@ -44,7 +44,8 @@ struct model {
     real *data;                     /* the parameters */
 };
 
-/* A model of this shape with all parameters zero. cfg has passed config_check. Free with model_free. */
+/* A model of this shape with all parameters zero. cfg has passed config_check and
+ * config_fits. Free with model_free. */
 struct model *model_new(const struct config *cfg);
 
 /* A model with random parameters: normal with deviation 1 / sqrt(columns), projections into the residual

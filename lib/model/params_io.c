@@ -148,6 +148,10 @@ struct model *model_load(const char *dir, struct err *err) {
     struct model *m;
 
     if (config_load(&cfg, dir, err)) return NULL;
+    if (config_fits(&cfg, sizeof(real), err)) {
+        err_prefix(err, "%s", dir);
+        return NULL;
+    }
     m = model_new(&cfg);
     if (!load_data(m, dir, err)) return m;
     model_free(m);
