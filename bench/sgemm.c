@@ -46,7 +46,7 @@ static void forward(const struct product *p) {
 }
 
 static void backward_weight(const struct product *p) {
-    gemm_backward_weight(p->w, p->y, p->x, p->M, p->N, p->K, p->pool);
+    gemm_backward_weight(p->w, p->y, p->N, p->x, p->M, p->N, p->K, p->pool);
 }
 
 /* Seconds of one call: the best of some tries, each of as many calls as fill a while. */

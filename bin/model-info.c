@@ -8,7 +8,7 @@
 #include "base/cli.h"
 #include "base/hash.h"
 #include "io/jsonl.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "train/rundir.h"
 
 struct options {
@@ -31,7 +31,7 @@ static json_t *describe(const char *dir, const struct model *m) {
 
     hash_hex(hash, model_hash(m));
     return json_pack("{s:s, s:s, s:I, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b}", "model", dir,
-                     "model_type", config_arch_name(c->arch), "parameters", (json_int_t)m->n_params, "hash", hash,
+                     "model_type", config_arch_name(c->arch), "parameters", (json_int_t)m->p.n_params, "hash", hash,
                      "hidden_size", c->hidden, "num_hidden_layers", c->layers, "num_attention_heads", c->heads,
                      "num_key_value_heads", c->kv_heads, "head_dim", c->head_dim,
                      "intermediate_size", c->intermediate, "vocab_size", c->vocab,
@@ -39,7 +39,7 @@ static json_t *describe(const char *dir, const struct model *m) {
 }
 
 static json_t *describe_tensor(const struct model *m, const struct tensor *t) {
-    const real *x = m->data + t->offset;
+    const real *x = m->p.data + t->offset;
     double sum = 0, squares = 0, greatest = 0;
     json_t *shape = t->rows ? json_pack("[i,i]", t->rows, t->cols) : json_pack("[i]", t->cols);
 
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
             break;
         }
         write_record(describe(*dirs, m));
-        for (int i = 0; o.tensors && i < m->n_tensors; i++) write_record(describe_tensor(m, &m->tensors[i]));
+        for (int i = 0; o.tensors && i < m->p.n_tensors; i++) write_record(describe_tensor(m, &m->p.tensors[i]));
         model_free(m);
     }
     return cli_finish(&cli) | r;

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "io/atomic.h"
 #include "io/jsonl.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "text/bpe.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
@@ -91,7 +91,7 @@ static int make_config(struct config *c, const struct options *o, const struct b
         c->n_eos = 1;
         if (c->eos[0] < 0) return err_set(err, "%s: no special token to end an answer with", o->tokenizer);
     }
-    return config_check(c, err) || config_fits(c, sizeof(real), err) ? -1 : 0;
+    return config_check(c, err) || model_fits(c, sizeof(real), err) ? -1 : 0;
 }
 
 /* A tokenizer that comes alone (bpe-train's) gets the plain chat form. */
@@ -171,7 +171,7 @@ int main(int argc, char **argv) {
     if (!r && !(r = make_config(&c, &o, t, &err))) {
         m = model_init(&c, o.seed);
         r = write_model(&o, m, t, &err);
-        if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->n_params);
+        if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->p.n_params);
     }
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     model_free(m);

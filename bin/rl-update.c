@@ -92,7 +92,7 @@ static int load_policy(struct update *u, struct err *err) {
     if (!(u->model = model_load(u->base, err)) || memory_check(u->model, blocks, err) ||
         !(u->bpe = bpe_load(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
-    u->adamw = adamw_new(u->model);
+    u->adamw = adamw_new(model_trained(u->model));
     if (!goes_on) return 0;
     if (checkpoint_load(&u->run, u->model, &u->adamw, &state, err)) return -1;
     r = take_state(u, state, err);
@@ -189,7 +189,7 @@ static int take_step(struct update *u, struct err *err) {
     if (u->in.n) {
         const real *grad = tree_run(&u->tree, (int)u->in.n, run_leaf, u);
 
-        norm = adamw_step(&u->adamw, u->model, grad, u->o->lr, &u->o->adamw, u->pool);
+        norm = adamw_step(&u->adamw, model_trained(u->model), grad, u->o->lr, &u->o->adamw, u->pool);
         if (!isfinite(norm) || !isfinite(u->pass.stats.loss))
             return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
                            u->step + 1, fabs(u->pass.stats.loss), fabs(norm));
@@ -202,7 +202,7 @@ static int take_step(struct update *u, struct err *err) {
 static int train(struct update *u, struct err *err) {
     long done = 0;
 
-    u->tree = (struct tree){ .m = u->model, .pool = u->pool, .leaves = (int)u->o->leaves };
+    u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->o->policy,
                                 .reference = u->reference ? decoder_new(u->reference, u->pool) : NULL,
                                 .sequences = (int)u->in.n * u->in.size };

@@ -143,7 +143,7 @@ static int load_state(struct training *t, struct err *err) {
     if (!(t->model = model_load(t->base, err)) ||
         memory_check(t->model, 3 + tree_blocks((int)t->o->leaves), err))
         return -1;
-    t->adamw = adamw_new(t->model);
+    t->adamw = adamw_new(model_trained(t->model));
     t->best = NAN;
     if (last < 0) return 0;
     if (checkpoint_load(&t->run, t->model, &t->adamw, &state, err)) return -1;
@@ -190,7 +190,7 @@ static int train_step(struct training *t, const struct schedule *schedule, size_
     for (long k = 0; k < t->o->batch; k++)
         examples[k] = data_example(&t->data, t->o->seed, (uint64_t)(t->step * t->o->batch + k), t->order, &t->epoch);
     grad = batch_gradient(t->batch, examples, (int)t->o->batch, &s);
-    norm = adamw_step(&t->adamw, t->model, grad, lr, &t->o->adamw, t->pool);
+    norm = adamw_step(&t->adamw, model_trained(t->model), grad, lr, &t->o->adamw, t->pool);
     if (!isfinite(norm) || !isfinite(s.loss))
         return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
                        t->step + 1, fabs(s.loss / s.targets), fabs(norm));

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/mem.h"
 #include "io/atomic.h"
 
 static const struct {
@@ -62,22 +61,6 @@ int config_check(const struct config *c, struct err *err) {
     if (!(c->rope_theta >= 1 && c->rope_theta <= 1e12))
         return err_set(err, "rope_theta is not from 1 to 1e12");
     return 0;
-}
-
-double config_parameters(const struct config *c) {
-    double q = (double)c->heads * c->head_dim, kv = (double)c->kv_heads * c->head_dim;
-    double layer = c->hidden * (2 + 2 * q + 2 * kv + 3.0 * c->intermediate) +
-                   (c->qkv_bias ? q + 2 * kv : 0) + (c->qk_norm ? 2.0 * c->head_dim : 0);
-
-    return c->layers * layer + c->hidden * (1 + (c->tied ? 1.0 : 2.0) * c->vocab);
-}
-
-int config_fits(const struct config *c, size_t width, struct err *err) {
-    double need = config_parameters(c) * (double)width, have = mem_available();
-
-    if (!have || need <= have) return 0;
-    return err_set(err, "%.4g parameters take %.0f MiB, %.0f MiB are free", config_parameters(c),
-                   need / 1048576, have / 1048576);
 }
 
 static json_t *token_json(int id) {

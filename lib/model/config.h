@@ -43,12 +43,6 @@ const char *config_arch_name(enum config_arch arch);
 /* Checks sizes: positive, heads divisible by kv_heads, head_dim even, products far from overflow. */
 int config_check(const struct config *cfg, struct err *err);
 
-/* Parameters of a model of this shape. */
-double config_parameters(const struct config *cfg);
-
-/* Whether they fit, `width` bytes each, what memory can be had. 0, also where that is not known, or -1. */
-int config_fits(const struct config *cfg, size_t width, struct err *err);
-
 /* Reads the object of a config.json; config_load reads DIR/config.json. Both check. What is absent is as
  * transformers has it by default; what would be computed in another way than here is refused. 0 or -1. */
 int config_read(struct config *cfg, const json_t *obj, struct err *err);

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "model/decoder_impl.h"
+#include "model/lora.h"
 #include "tensor/gemm.h"
 #include "tensor/rows.h"
 
@@ -35,6 +36,10 @@ void decoder_free(struct decoder *d) {
     free(d->packed_at);
     free(d->pieces);
     free(d);
+}
+
+void decoder_recompute(struct decoder *d) {
+    d->recompute = true;
 }
 
 int decoder_hits(const struct decoder *d) {
@@ -92,29 +97,36 @@ static real *take(struct layout *l, size_t n) {
     return p;
 }
 
+/* What a layer keeps for backward beside the stream that enters it. */
+static void lay_layer(const struct config *c, struct layout *l, struct acts *a, size_t rows) {
+    size_t qkv = rows * layer_qkv(c);
+
+    a->rstd1 = take(l, rows);
+    a->rstd2 = take(l, rows);
+    a->qkv = take(l, qkv);
+    a->raw = c->qk_norm ? take(l, qkv) : a->qkv;
+    a->att = take(l, rows * layer_q(c));
+    a->mid = take(l, rows * c->hidden);
+    a->gu = take(l, 2 * rows * c->intermediate);
+}
+
 static void lay_acts(struct decoder *d, struct layout *l, size_t rows) {
     const struct config *c = &d->m->cfg;
-    size_t C = rows * c->hidden, qkv = rows * layer_qkv(c), F = rows * c->intermediate;
-    real *norm = take(l, C), *h = take(l, F);
+    size_t C = rows * c->hidden;
+    struct acts shared = { .norm = take(l, C), .h = take(l, rows * c->intermediate) };
     real *next = d->last = take(l, C);
 
+    if (d->recompute) lay_layer(c, l, &shared, rows);
     for (int i = c->layers - 1; i >= 0; i--) {
         struct acts *a = &d->acts[i];
 
+        *a = shared;
         a->next = next;
-        a->norm = norm;
-        a->h = h;
         a->x = next = take(l, C);
-        a->rstd1 = take(l, rows);
-        a->rstd2 = take(l, rows);
-        a->qkv = take(l, qkv);
-        a->raw = c->qk_norm ? take(l, qkv) : a->qkv;
-        a->att = take(l, rows * layer_q(c));
-        a->mid = take(l, C);
-        a->gu = take(l, 2 * F);
+        if (!d->recompute) lay_layer(c, l, a, rows);
     }
     d->size_lse = rows * c->heads;
-    d->lse = take(l, d->size_lse * c->layers);
+    d->lse = take(l, d->recompute ? d->size_lse : d->size_lse * c->layers);
     d->packed = take(l, d->packed_at[d->n_seqs] * c->kv_heads * attn_block_size(c->head_dim));
 }
 
@@ -145,27 +157,31 @@ static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     b->dgu = take(l, rows * 2 * c->intermediate);
     b->dh = take(l, rows * c->intermediate);
     b->D = take(l, rows * c->heads);
+    b->lora = take(l, d->m->lora ? 2 * rows * d->m->lora->rank : 0);
     b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
+}
+
+/* Everything, as far as l->base says; l->used reals. */
+static void lay_all(struct decoder *d, struct layout *l, int T) {
+    l->used = 0;
+    lay_acts(d, l, (size_t)T);
+    lay_head(d, l);
+    lay_back(d, l, (size_t)T);
 }
 
 /* Places everything; grows the block when it is too small. */
 static void lay_out(struct decoder *d, int T) {
     struct layout l = { 0 };
 
-    for (;;) {
-        l.used = 0;
-        lay_acts(d, &l, (size_t)T);
-        lay_head(d, &l);
-        lay_back(d, &l, (size_t)T);
-        if (l.base) return;
-        if (l.used > d->cap) {
-            free(d->block);
-            d->cap = l.used;
-            d->block = mem_aligned(d->cap, sizeof *d->block);
-            memset(d->block, 0, d->cap * sizeof *d->block);
-        }
-        l.base = d->block;
+    lay_all(d, &l, T);
+    if (l.used > d->cap) {
+        free(d->block);
+        d->cap = l.used;
+        d->block = mem_aligned(d->cap, sizeof *d->block);
+        memset(d->block, 0, d->cap * sizeof *d->block);
     }
+    l.base = d->block;
+    lay_all(d, &l, T);
 }
 
 /* Distinct rows among neighbouring targets. */
@@ -225,7 +241,8 @@ static void plan_ints(struct decoder *d, const struct packed *in) {
     d->head.first = d->head.rows + N;
 }
 
-static void plan(struct decoder *d, const struct packed *in) {
+/* Sequences, pieces and head rows of the input; returns the positions it reaches. */
+static int plan_rows(struct decoder *d, const struct packed *in) {
     int most = 0;
 
     plan_ints(d, in);
@@ -234,10 +251,22 @@ static void plan(struct decoder *d, const struct packed *in) {
     d->packed_at[0] = 0;
     for (int i = 0; i < in->n_seqs; i++) plan_seq(d, in, i);
     for (int i = 0; i < in->n_tokens; i++) most = d->pos[i] > most ? d->pos[i] : most;
-    rope_reach(&d->rope, &d->m->cfg, most + 1);
     plan_head(d, in);
+    return most + 1;
+}
+
+static void plan(struct decoder *d, const struct packed *in) {
+    rope_reach(&d->rope, &d->m->cfg, plan_rows(d, in));
     lay_out(d, in->n_tokens);
     d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens };
+}
+
+size_t decoder_bytes(struct decoder *d, const struct packed *in) {
+    struct layout l = { 0 };
+
+    plan_rows(d, in);
+    lay_all(d, &l, in->n_tokens);
+    return l.used * sizeof(real);
 }
 
 struct attention_job {
@@ -283,9 +312,13 @@ static void attend_task(void *ctx, int task, int worker) {
     attn_forward(&q, &keys);
 }
 
-static void attend(struct decoder *d, const struct packed *in, int layer) {
+real *decoder_lse(const struct decoder *d, int layer) {
+    return d->lse + (d->recompute ? 0 : d->size_lse * layer);
+}
+
+void decoder_attend(struct decoder *d, const struct packed *in, int layer) {
     const struct config *c = &d->m->cfg;
-    struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .lse = d->lse + d->size_lse * layer,
+    struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .lse = decoder_lse(d, layer),
                                .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
 
     pool_run(d->pool, in->n_seqs * c->kv_heads, pack_task, &j);
@@ -297,7 +330,7 @@ void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, 
     layer_embed(&d->pass, in->tokens, d->acts[0].x);
     for (int l = 0; l < d->m->cfg.layers; l++) {
         layer_before(&d->pass, l, &d->acts[l]);
-        attend(d, in, l);
+        decoder_attend(d, in, l);
         layer_after(&d->pass, l, &d->acts[l]);
     }
     head_forward(d, in, logprob, entropy);

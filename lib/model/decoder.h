@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 #include "base/pool.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "tensor/real.h"
 
 /* Rows start .. start+len-1 of the token array, len > 0. `parent` is the index of an earlier sequence
@@ -45,6 +45,15 @@ struct decoder;
 struct decoder *decoder_new(const struct model *m, struct pool *pool);
 void decoder_free(struct decoder *d);
 
+/* From the next forward on, backward computes the activations of a layer again instead of keeping them all
+ * ("activation checkpointing": a layer's memory instead of all layers', for a third more products). The same
+ * bits. */
+void decoder_recompute(struct decoder *d);
+
+/* Bytes of activations and scratch that a forward and backward over `in` will hold; its tokens are not
+ * looked at, nothing is allocated for them. */
+size_t decoder_bytes(struct decoder *d, const struct packed *in);
+
 /* Whether the input is sound: borders, parents, token ids, positions. 0, or -1 with a sentence. */
 int decoder_check(const struct config *cfg, const struct packed *in, struct err *err);
 
@@ -52,7 +61,7 @@ int decoder_check(const struct config *cfg, const struct packed *in, struct err 
  * `in` has passed decoder_check. */
 void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy);
 
-/* Adds the gradient of the last forward to grad (a block of the model): dlogprob[n_targets] is
+/* Adds the gradient of the last forward to grad (a block of model_trained): dlogprob[n_targets] is
  * dLoss/dlogprob of each target: -1/n for a mean cross-entropy over n targets; dentropy, or NULL,
  * is dLoss/dentropy. `in` is that of the forward, unchanged, as are the parameters. */
 void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/decoder_impl.h"
+#include "model/lora.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
@@ -43,7 +44,7 @@ void norm_backward(struct decoder *d, real *dx, real *dw, const real *dy, const 
     size_t C = (size_t)d->m->cfg.hidden;
 
     rows_run(d->pool, n, SUM_PART, norm_back_rows, &j);
-    add_sums(d, j.k, dw, rows_parts(n, SUM_PART), C, 0, C);
+    if (dw) add_sums(d, j.k, dw, rows_parts(n, SUM_PART), C, 0, C);
 }
 
 static void norm_again_rows(void *ctx, int begin, int end, int part) {
@@ -64,6 +65,22 @@ static void swiglu_back_rows(void *ctx, int begin, int end, int part) {
     j->k->swiglu_backward(b->dgu + 2 * at, j->a->h + at, b->dh + at, j->a->gu + 2 * at, end - begin, (int)F);
 }
 
+/* Adds dy^T x to the gradient of n joined matrices, the first of which lies at `at`, or what their
+ * adapters take of it. dy is [T, N], x [T, K]. */
+static void weight_backward(const struct job *j, real *grad, size_t at, enum proj first, int n, const real *dy,
+                            int N, const real *x, int K) {
+    struct decoder *d = j->d;
+    int T = j->in->n_tokens;
+
+    if (!d->m->lora) gemm_backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
+    else lora_backward(d->m, (int)(j->o - d->m->layers), first, n, grad, dy, N, x, T, d->back.lora, d->pool);
+}
+
+/* Where the gradient of what has no adapter goes; NULL: nowhere, it is frozen. */
+static real *unadapted(const struct decoder *d, real *grad, size_t at) {
+    return d->m->lora ? NULL : grad + at;
+}
+
 /* The output of a norm again, into the shared buffer. */
 static void norm_again(struct job *j, const real *x, const real *w, const real *rstd) {
     j->x = x;
@@ -78,16 +95,16 @@ static void mlp_backward(struct job *j, real *grad) {
     struct decoder *d = j->d;
     const struct back *b = &d->back;
     const struct config *c = &d->m->cfg;
-    const real *data = d->m->data;
+    const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, F = c->intermediate;
 
-    gemm_backward_input(b->dh, b->dx, data + j->o->w_down, T, C, F, false, d->pool);
+    gemm_backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
     rows_run(d->pool, T, PART, swiglu_back_rows, j);
-    gemm_backward_weight(grad + j->o->w_down, b->dx, j->a->h, T, C, F, d->pool);
+    weight_backward(j, grad, j->o->w_down, PROJ_DOWN, 1, b->dx, C, j->a->h, F);
     norm_again(j, j->a->mid, data + j->o->norm2, j->a->rstd2);
-    gemm_backward_weight(grad + j->o->w_gate_up, b->dgu, j->a->norm, T, 2 * F, C, d->pool);
-    gemm_backward_input(b->dn, b->dgu, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
-    norm_backward(d, b->dx, grad + j->o->norm2, b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
+    weight_backward(j, grad, j->o->w_gate_up, PROJ_GATE, 2, b->dgu, 2 * F, j->a->norm, C);
+    gemm_backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
+    norm_backward(d, b->dx, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
 }
 
 /* A root and all that goes on from it, for one key-value head: they add to the root's keys. */
@@ -117,7 +134,7 @@ static void qkv_back_rows(void *ctx, int begin, int end, int part) {
     const struct job *j = ctx;
     const struct config *c = &j->d->m->cfg;
     const struct rope *rope = &j->d->rope;
-    const real *data = j->d->m->data;
+    const real *data = j->d->m->p.data;
     size_t width = (size_t)layer_qkv(c), hs = (size_t)c->head_dim;
     real *sums = j->d->back.sums + part * (width + 2 * hs);
 
@@ -144,6 +161,7 @@ static void qkv_backward(struct job *j, real *grad) {
     int parts = rows_parts(j->in->n_tokens, SUM_PART);
 
     rows_run(d->pool, j->in->n_tokens, SUM_PART, qkv_back_rows, j);
+    if (d->m->lora) return;
     if (j->o->bqkv != NO_TENSOR) add_sums(d, j->k, grad + j->o->bqkv, parts, all, 0, width);
     if (!d->m->cfg.qk_norm) return;
     add_sums(d, j->k, grad + j->o->q_norm, parts, all, width, hs);
@@ -155,20 +173,20 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     struct decoder *d = j->d;
     const struct back *b = &d->back;
     const struct config *c = &d->m->cfg;
-    const real *data = d->m->data;
+    const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, Q = layer_q(c), W = layer_qkv(c);
 
-    gemm_backward_input(b->datt, b->dx, data + j->o->wo, T, C, Q, false, d->pool);
-    gemm_backward_weight(grad + j->o->wo, b->dx, j->a->att, T, C, Q, d->pool);
+    gemm_backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
+    weight_backward(j, grad, j->o->wo, PROJ_O, 1, b->dx, C, j->a->att, Q);
     memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
     j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
-                                   .lse = d->lse + d->size_lse * layer, .dqkv = b->dqkv, .D = b->D };
+                                   .lse = decoder_lse(d, layer), .dqkv = b->dqkv, .D = b->D };
     pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
     qkv_backward(j, grad);
     norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);
-    gemm_backward_weight(grad + j->o->wqkv, b->dqkv, j->a->norm, T, W, C, d->pool);
-    gemm_backward_input(b->dn, b->dqkv, data + j->o->wqkv, T, W, C, false, d->pool);
-    norm_backward(d, b->dx, grad + j->o->norm1, b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
+    weight_backward(j, grad, j->o->wqkv, PROJ_Q, 3, b->dqkv, W, j->a->norm, C);
+    gemm_backward_input(b->dn, b->dqkv, W, data + j->o->wqkv, T, W, C, false, d->pool);
+    norm_backward(d, b->dx, unadapted(d, grad, j->o->norm1), b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
 }
 
 /* Rows of the embedding: each task takes some columns of all rows, so equal tokens do not collide. The
@@ -184,6 +202,13 @@ static void embed_columns(void *ctx, int begin, int end, int part) {
                       (size_t)(end - begin));
 }
 
+/* The activations of a layer whose place others have taken since, from the stream that entered it. */
+static void layer_again(struct decoder *d, const struct packed *in, int layer) {
+    layer_before(&d->pass, layer, &d->acts[layer]);
+    decoder_attend(d, in, layer);
+    layer_middle(&d->pass, layer, &d->acts[layer]);
+}
+
 void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,
                       const real *dentropy) {
     const struct config *c = &d->m->cfg;
@@ -197,9 +222,11 @@ void decoder_backward(struct decoder *d, const struct packed *in, real *grad, co
     for (int l = c->layers - 1; l >= 0; l--) {
         j.a = &d->acts[l];
         j.o = &d->m->layers[l];
+        if (d->recompute && l < c->layers - 1) layer_again(d, in, l);
         mlp_backward(&j, grad);
         attention_backward(&j, grad, l);
     }
+    if (d->m->lora) return;
     j.dst = grad + d->m->embed;
     rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
 }

@@ -27,7 +27,7 @@ struct head {
 
 /* Scratch of backward. */
 struct back {
-    real *dx, *dn, *datt, *dqkv, *dgu, *dh, *D, *sums;
+    real *dx, *dn, *datt, *dqkv, *dgu, *dh, *D, *sums, *lora;
 };
 
 struct decoder {
@@ -48,6 +48,7 @@ struct decoder {
     size_t size_lse;
     struct head head;
     struct back back;
+    bool recompute;             /* layers share one set of activations but for x */
 };
 
 /* Rows of a chunk of logits and number of chunks. */
@@ -58,7 +59,13 @@ int head_chunks(const struct decoder *d);
 void head_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy);
 void head_backward(struct decoder *d, const struct packed *in, real *grad);
 
-/* dx += gradient of a norm over n rows; its weight's gradient dw += too. */
+/* The attention of a layer: its keys and values are packed, its a->att and lse written. */
+void decoder_attend(struct decoder *d, const struct packed *in, int layer);
+
+/* Where a layer's lse lies. */
+real *decoder_lse(const struct decoder *d, int layer);
+
+/* dx += gradient of a norm over n rows; its weight's gradient dw (NULL: frozen) += too. */
 void norm_backward(struct decoder *d, real *dx, real *dw, const real *dy, const real *x, const real *w,
                    const real *rstd, int n);
 

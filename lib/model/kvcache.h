@@ -8,7 +8,7 @@
 #define MODEL_KVCACHE_H
 
 #include "base/pool.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "tensor/real.h"
 
 struct kvcache;

@@ -38,7 +38,7 @@ static void embed_rows(void *ctx, int begin, int end, int part) {
 }
 
 void layer_embed(const struct pass *p, const int *tokens, real *x) {
-    struct job j = { .p = p, .rows = tokens, .src = p->m->data + p->m->embed, .dst = x };
+    struct job j = { .p = p, .rows = tokens, .src = p->m->p.data + p->m->embed, .dst = x };
 
     rows_run(p->pool, p->T, PART, embed_rows, &j);
 }
@@ -56,7 +56,7 @@ static void norm_rows(void *ctx, int begin, int end, int part) {
 /* qk-norm, when the model has one: each head's query and key by itself. */
 static void qk_norm(const struct job *j, const real *raw, real *row) {
     const struct config *c = &j->p->m->cfg;
-    const real *data = j->p->m->data;
+    const real *data = j->p->m->p.data;
     size_t hs = (size_t)c->head_dim;
 
     memcpy(row, raw, (size_t)layer_qkv(c) * sizeof *row);
@@ -77,7 +77,7 @@ static void qkv_rows(void *ctx, int begin, int end, int part) {
         real *raw = j->a->raw + r * width, *row = j->a->qkv + r * width;
         size_t at = (size_t)j->p->pos[r] * rope->half;
 
-        if (j->o->bqkv != NO_TENSOR) j->k->add(raw, j->p->m->data + j->o->bqkv, width);
+        if (j->o->bqkv != NO_TENSOR) j->k->add(raw, j->p->m->p.data + j->o->bqkv, width);
         if (c->qk_norm) qk_norm(j, raw, row);
         for (int h = 0; h < c->heads + c->kv_heads; h++)
             j->k->rope(row + (size_t)h * c->head_dim, rope->cosine + at, rope->sine + at, rope->half, 1);
@@ -86,7 +86,7 @@ static void qkv_rows(void *ctx, int begin, int end, int part) {
 
 void layer_before(const struct pass *p, int layer, const struct acts *a) {
     const struct layer_offsets *o = &p->m->layers[layer];
-    const real *data = p->m->data;
+    const real *data = p->m->p.data;
     struct job j = { .p = p, .a = a, .o = o, .k = kernels_get(), .src = a->x, .dst = a->norm,
                      .rstd = a->rstd1, .weight = data + o->norm1 };
 
@@ -117,10 +117,10 @@ static void swiglu_rows(void *ctx, int begin, int end, int part) {
     j->k->swiglu_forward(j->a->h + begin * F, j->a->gu + 2 * begin * F, end - begin, (int)F);
 }
 
-void layer_after(const struct pass *p, int layer, const struct acts *a) {
+void layer_middle(const struct pass *p, int layer, const struct acts *a) {
     const struct layer_offsets *o = &p->m->layers[layer];
     const struct config *c = &p->m->cfg;
-    const real *data = p->m->data;
+    const real *data = p->m->p.data;
     struct job j = { .p = p, .a = a, .o = o, .k = kernels_get(), .src = a->x, .dst2 = a->mid,
                      .dst = a->norm, .rstd = a->rstd2, .weight = data + o->norm2 };
 
@@ -128,10 +128,14 @@ void layer_after(const struct pass *p, int layer, const struct acts *a) {
     rows_run(p->pool, p->T, PART, add_rows, &j);
     gemm_forward(a->gu, a->norm, data + o->w_gate_up, p->T, 2 * c->intermediate, c->hidden, p->pool);
     rows_run(p->pool, p->T, PART, swiglu_rows, &j);
-    gemm_forward(a->next, a->h, data + o->w_down, p->T, c->hidden, c->intermediate, p->pool);
-    j.src = a->mid;
-    j.dst2 = a->next;
-    j.weight = NULL;
+}
+
+void layer_after(const struct pass *p, int layer, const struct acts *a) {
+    const struct config *c = &p->m->cfg;
+    struct job j = { .p = p, .k = kernels_get(), .src = a->mid, .dst2 = a->next };
+
+    layer_middle(p, layer, a);
+    gemm_forward(a->next, a->h, p->m->p.data + p->m->layers[layer].w_down, p->T, c->hidden, c->intermediate, p->pool);
     rows_run(p->pool, p->T, PART, add_rows, &j);
 }
 
@@ -151,8 +155,8 @@ void layer_logits(const struct pass *p, const real *x, const int *rows, int n, r
                   real *norm, real *logits) {
     const struct model *m = p->m;
     struct job j = { .p = p, .k = kernels_get(), .src = x, .rows = rows, .dst2 = picked, .dst = norm,
-                     .rstd = rstd, .weight = m->data + m->norm };
+                     .rstd = rstd, .weight = m->p.data + m->norm };
 
     rows_run(p->pool, n, PART, pick_rows, &j);
-    gemm_forward(logits, norm, m->data + m->head, n, m->cfg.vocab, m->cfg.hidden, p->pool);
+    gemm_forward(logits, norm, m->p.data + m->head, n, m->cfg.vocab, m->cfg.hidden, p->pool);
 }

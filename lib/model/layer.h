@@ -7,7 +7,7 @@
 #define MODEL_LAYER_H
 
 #include "base/pool.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "model/rope.h"
 #include "tensor/real.h"
 
@@ -47,6 +47,9 @@ void layer_before(const struct pass *p, int layer, const struct acts *a);
 
 /* From a->att to a->next. */
 void layer_after(const struct pass *p, int layer, const struct acts *a);
+
+/* The same as far as a->h: what backward needs. */
+void layer_middle(const struct pass *p, int layer, const struct acts *a);
 
 /* logits[n,V] of rows x[rows[i]]: gathers them into `picked` [n,C], norms them into `norm` [n,C]; rstd[n] may be NULL. */
 void layer_logits(const struct pass *p, const real *x, const int *rows, int n, real *picked, real *rstd,

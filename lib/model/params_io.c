@@ -1,15 +1,13 @@
-/* params_io — models and blocks as safetensors files: one, or several with an index. */
+/* params_io — blocks as safetensors files. */
+#include "model/params.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "io/jsonl.h"
 #include "io/safetensors.h"
-#include "model/params.h"
 
 enum { PIECE = 1 << 14 };       /* floats converted at a time */
 
@@ -45,117 +43,54 @@ static void read_tensor(const struct tensor *t, const struct safetensors_tensor 
 }
 
 /* Reads the tensors of the table that the file holds, and marks them. */
-static int read_file(const struct model *m, real *block, const struct safetensors *st, bool *have,
+static int read_file(const struct params *p, real *block, const struct safetensors *st, bool *have,
                      struct err *err) {
-    for (int i = 0; i < m->n_tensors; i++) {
-        const struct safetensors_tensor *f = safetensors_find(st, m->tensors[i].name);
+    for (int i = 0; i < p->n_tensors; i++) {
+        const struct safetensors_tensor *f = safetensors_find(st, p->tensors[i].name);
 
         if (!f) continue;
-        if (check_tensor(&m->tensors[i], f, err)) return -1;
-        if (have[i]) return err_set(err, "tensor %s: in two files", m->tensors[i].name);
-        read_tensor(&m->tensors[i], f, block);
+        if (check_tensor(&p->tensors[i], f, err)) return -1;
+        if (have[i]) return err_set(err, "tensor %s: in two files", p->tensors[i].name);
+        read_tensor(&p->tensors[i], f, block);
         have[i] = true;
     }
     return 0;
 }
 
 /* A file that we wrote names the fingerprint of its block. */
-static int check_sum(const struct model *m, const real *block, const struct safetensors *st, struct err *err) {
+static int check_sum(const struct params *p, const real *block, const struct safetensors *st, struct err *err) {
     const char *want = safetensors_meta(st, "checksum");
     char got[17];
 
     if (!want || sizeof(real) != sizeof(float)) return 0;
-    hash_hex(got, model_block_hash(m, block));
+    hash_hex(got, params_hash(p, block));
     return strcmp(got, want) ? err_set(err, "the checksum is %s, not %s: the file is damaged", got, want) : 0;
 }
 
-static int read_path(const struct model *m, real *block, const char *path, bool *have, bool whole,
+static int read_path(const struct params *p, real *block, const char *path, bool *have, bool whole,
                      struct err *err) {
     struct safetensors st;
     int r;
 
     if (safetensors_open(&st, path, err)) return -1;
-    r = read_file(m, block, &st, have, err);
-    for (int i = 0; whole && !r && i < m->n_tensors; i++)
-        if (!have[i]) r = err_set(err, "tensor %s is missing", m->tensors[i].name);
-    if (whole && !r) r = check_sum(m, block, &st, err);
+    r = read_file(p, block, &st, have, err);
+    for (int i = 0; whole && !r && i < p->n_tensors; i++)
+        if (!have[i]) r = err_set(err, "tensor %s is missing", p->tensors[i].name);
+    if (whole && !r) r = check_sum(p, block, &st, err);
     safetensors_close(&st);
     return r ? err_prefix(err, "%s", path) : 0;
 }
 
-int model_block_load(const struct model *m, real *block, const char *path, struct err *err) {
-    bool *have = mem_calloc((size_t)m->n_tensors, sizeof *have);
-    int r = read_path(m, block, path, have, true, err);
+int params_load(const struct params *p, real *block, const char *path, struct err *err) {
+    bool *have = mem_calloc((size_t)p->n_tensors, sizeof *have);
+    int r = read_path(p, block, path, have, true, err);
 
     free(have);
     return r;
 }
 
-/* Reads each file that the index names, once. File names may not leave the folder. */
-static int read_shards(struct model *m, const char *dir, const json_t *map, struct err *err) {
-    bool *have = mem_calloc((size_t)m->n_tensors, sizeof *have);
-    json_t *done = json_object(), *file;
-    const char *name;
-    struct buf path = { 0 };
-    int r = 0;
-
-    json_object_foreach((json_t *)map, name, file) {
-        const char *shard = json_string_value(file);
-
-        if (!shard || !*shard || strchr(shard, '/')) r = err_set(err, "tensor %s: bad file name", name);
-        if (r) break;
-        if (json_object_get(done, shard)) continue;
-        json_object_set_new(done, shard, json_true());
-        buf_clear(&path);
-        buf_printf(&path, "%s/%s", dir, shard);
-        if ((r = read_path(m, m->data, path.s, have, false, err))) break;
-    }
-    for (int i = 0; !r && i < m->n_tensors; i++)
-        if (!have[i]) r = err_set(err, "%s: tensor %s is missing", dir, m->tensors[i].name);
-    buf_free(&path);
-    json_decref(done);
-    free(have);
-    return r;
-}
-
-static int load_sharded(struct model *m, const char *dir, const char *index, struct err *err) {
-    json_t *obj = jsonl_load(index, err);
-    const json_t *map = json_object_get(obj, "weight_map");
-    int r;
-
-    if (!obj) return -1;
-    r = json_is_object(map) ? read_shards(m, dir, map, err)
-                            : err_set(err, "%s: \"weight_map\" is missing or not an object", index);
-    json_decref(obj);
-    return r;
-}
-
-static int load_data(struct model *m, const char *dir, struct err *err) {
-    struct buf one = { 0 }, index = { 0 };
-    int r;
-
-    buf_printf(&one, "%s/model.safetensors", dir);
-    buf_printf(&index, "%s/model.safetensors.index.json", dir);
-    if (access(one.s, F_OK) && !access(index.s, F_OK)) r = load_sharded(m, dir, index.s, err);
-    else r = model_block_load(m, m->data, one.s, err);
-    buf_free(&one);
-    buf_free(&index);
-    return r;
-}
-
-struct model *model_load(const char *dir, struct err *err) {
-    struct config cfg;
-    struct model *m;
-
-    if (config_load(&cfg, dir, err)) return NULL;
-    if (config_fits(&cfg, sizeof(real), err)) {
-        err_prefix(err, "%s", dir);
-        return NULL;
-    }
-    m = model_new(&cfg);
-    if (!load_data(m, dir, err)) return m;
-    model_free(m);
-    return NULL;
+int params_load_part(const struct params *p, real *block, const char *path, bool *have, struct err *err) {
+    return read_path(p, block, path, have, false, err);
 }
 
 static void write_tensor(struct safetensors_writer *w, const struct tensor *t, const real *block) {
@@ -169,33 +104,23 @@ static void write_tensor(struct safetensors_writer *w, const struct tensor *t, c
     }
 }
 
-int model_block_save(const struct model *m, const real *block, const char *path, struct err *err) {
-    struct safetensors_spec *specs = mem_calloc((size_t)m->n_tensors, sizeof *specs);
+int params_save(const struct params *p, const real *block, const char *path, struct err *err) {
+    struct safetensors_spec *specs = mem_calloc((size_t)p->n_tensors, sizeof *specs);
     struct safetensors_writer w;
     char sum[17];
     json_t *meta;
     int r;
 
-    hash_hex(sum, model_block_hash(m, block));
+    hash_hex(sum, params_hash(p, block));
     meta = json_pack("{s:s, s:s}", "format", "pt", "checksum", sum);
-    for (int i = 0; i < m->n_tensors; i++) {
-        specs[i].name = m->tensors[i].name;
-        specs[i].dims = file_shape(&m->tensors[i], specs[i].shape);
+    for (int i = 0; i < p->n_tensors; i++) {
+        specs[i].name = p->tensors[i].name;
+        specs[i].dims = file_shape(&p->tensors[i], specs[i].shape);
     }
-    r = safetensors_begin(&w, path, specs, (size_t)m->n_tensors, meta, err);
-    for (int i = 0; !r && i < m->n_tensors; i++) write_tensor(&w, &m->tensors[i], block);
+    r = safetensors_begin(&w, path, specs, (size_t)p->n_tensors, meta, err);
+    for (int i = 0; !r && i < p->n_tensors; i++) write_tensor(&w, &p->tensors[i], block);
     if (!r) r = safetensors_end(&w, err);
     json_decref(meta);
     free(specs);
     return r;
-}
-
-int model_save(const struct model *m, const char *dir, struct err *err) {
-    struct buf path = { 0 };
-    int r;
-
-    buf_printf(&path, "%s/model.safetensors", dir);
-    r = model_block_save(m, m->data, path.s, err);
-    buf_free(&path);
-    return r ? r : config_save(&m->cfg, dir, err);
 }

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "io/jsonl.h"
 #include "model/kvcache.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "rl/trace.h"
 #include "text/chat.h"
 #include "train/rundir.h"

@@ -17,7 +17,7 @@ enum {
 struct product {
     real *c;
     const real *a, *b;
-    int M, N, K;
+    int M, N, K, ldy;
     int row_tile, col_tile, col_tiles;
     bool add;
 };
@@ -50,13 +50,13 @@ static void input_tile(void *ctx, int task, int worker) {
 
     (void)worker;
     GEMM(CblasRowMajor, CblasNoTrans, CblasNoTrans, smaller(p->row_tile, p->M - r),
-         smaller(p->col_tile, p->K - k), p->N, 1, p->a + (size_t)r * p->N, p->N, p->b + k, p->K,
+         smaller(p->col_tile, p->K - k), p->N, 1, p->a + (size_t)r * p->ldy, p->ldy, p->b + k, p->K,
          p->add ? 1 : 0, p->c + (size_t)r * p->K + k, p->K);
 }
 
-void gemm_backward_input(real *dx, const real *dy, const real *w, int M, int N, int K, bool add,
+void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
                          struct pool *pool) {
-    struct product p = { .c = dx, .a = dy, .b = w, .M = M, .N = N, .K = K, .row_tile = ROW_TILE,
+    struct product p = { .c = dx, .a = dy, .b = w, .M = M, .N = N, .K = K, .ldy = ldy, .row_tile = ROW_TILE,
                          .col_tile = column_tile(K), .add = add };
 
     run_tiles(&p, M, K, input_tile, pool);
@@ -68,13 +68,13 @@ static void weight_tile(void *ctx, int task, int worker) {
 
     (void)worker;
     GEMM(CblasRowMajor, CblasTrans, CblasNoTrans, smaller(p->row_tile, p->N - n),
-         smaller(p->col_tile, p->K - k), p->M, 1, p->a + n, p->N, p->b + k, p->K, 1,
+         smaller(p->col_tile, p->K - k), p->M, 1, p->a + n, p->ldy, p->b + k, p->K, 1,
          p->c + (size_t)n * p->K + k, p->K);
 }
 
-void gemm_backward_weight(real *dw, const real *dy, const real *x, int M, int N, int K,
+void gemm_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
                           struct pool *pool) {
-    struct product p = { .c = dw, .a = dy, .b = x, .M = M, .N = N, .K = K,
+    struct product p = { .c = dw, .a = dy, .b = x, .M = M, .N = N, .K = K, .ldy = ldy,
                          .row_tile = column_tile(N), .col_tile = column_tile(K) };
 
     run_tiles(&p, N, K, weight_tile, pool);

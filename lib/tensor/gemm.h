@@ -21,12 +21,12 @@ void gemm_start(void);
 /* y[M,N] = x[M,K] w[N,K]^T. A row of y depends on that row of x and on w alone, to the bit. */
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
 
-/* dx[M,K] = dy[M,N] w[N,K]; `add`: adds to dx. */
-void gemm_backward_input(real *dx, const real *dy, const real *w, int M, int N, int K, bool add,
+/* dx[M,K] = dy[M,N] w[N,K]; `add`: adds to dx. Rows of dy lie ldy apart, here and below. */
+void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
                          struct pool *pool);
 
 /* dw[N,K] += dy[M,N]^T x[M,K]. */
-void gemm_backward_weight(real *dw, const real *dy, const real *x, int M, int N, int K,
+void gemm_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
                           struct pool *pool);
 
 /* OpenBLAS's name of the core it works for: "Haswell", "SkylakeX", "Zen" ... */

@@ -74,6 +74,13 @@ static void scale(real *dst, real a, size_t n) {
     for (; i < n; i++) dst[i] *= a;
 }
 
+static void axpy(real *dst, real a, const real *src, int n) {
+    int i = 0;
+
+    for (; i + VL <= n; i += VL) vstore(dst + i, vfma(vload(src + i), vset(a), vload(dst + i)));
+    for (; i < n; i++) dst[i] += a * src[i];
+}
+
 INLINE vec silu(vec x) { return x / (vexp(-x) + 1); }
 
 static void swiglu_forward(real *h, const real *gu, int n, int F) {

@@ -7,6 +7,7 @@ const struct kernels KERNELS = {
     .rmsnorm_backward = rmsnorm_backward,
     .add = add,
     .scale = scale,
+    .axpy = axpy,
     .swiglu_forward = swiglu_forward,
     .swiglu_backward = swiglu_backward,
     .rope = rope,

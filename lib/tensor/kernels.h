@@ -33,6 +33,8 @@ struct kernels {
     /* dst[n] += src[n]; dst[n] *= a. */
     void (*add)(real *dst, const real *src, size_t n);
     void (*scale)(real *dst, real a, size_t n);
+    /* dst[n] += a * src[n]. */
+    void (*axpy)(real *dst, real a, const real *src, int n);
     /* h[n,F] = silu(gate) * up of gu[n,2F] = (gate, up). */
     void (*swiglu_forward)(real *h, const real *gu, int n, int F);
     /* dgu[n,2F] from dh[n,F]; writes h again, too. */

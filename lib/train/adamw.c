@@ -13,7 +13,7 @@ enum { PIECE = 1 << 14 };       /* reals a task takes, a multiple of 16 */
 struct job {
     const struct kernels *k;
     struct adamw *a;
-    struct model *model;
+    struct params *params;
     const real *src;
     real *dst;
     double *sums;
@@ -22,8 +22,8 @@ struct job {
     double lr_decay;
 };
 
-struct adamw adamw_new(const struct model *model) {
-    return (struct adamw){ .m = model_block(model), .v = model_block(model) };
+struct adamw adamw_new(const struct params *p) {
+    return (struct adamw){ .m = params_block(p), .v = params_block(p) };
 }
 
 void adamw_free(struct adamw *a) {
@@ -86,35 +86,35 @@ static void step_part(const struct job *j, size_t begin, size_t end, bool decay)
     struct adamw_coef c = j->coef;
 
     c.lr_decay = decay ? (real)j->lr_decay : 0;
-    j->k->adamw(j->model->data + begin, j->a->m + begin, j->a->v + begin, j->src + begin, end - begin, &c);
+    j->k->adamw(j->params->data + begin, j->a->m + begin, j->a->v + begin, j->src + begin, end - begin, &c);
 }
 
 /* The parts of a piece that lie in tensors of one kind: all borders between kinds are multiples of 16, since
  * only tensors of the same kind follow one another without a gap. */
 static void step_piece(void *ctx, int task, int worker) {
     const struct job *j = ctx;
-    const struct model *m = j->model;
+    const struct params *p = j->params;
     size_t begin, end;
 
     (void)worker;
     end = piece_of(j, task, &begin);
     end += begin;
-    for (int i = 0; i < m->n_tensors && begin < end; i++) {
-        size_t stop = i + 1 < m->n_tensors ? m->tensors[i + 1].offset : m->n_block;
+    for (int i = 0; i < p->n_tensors && begin < end; i++) {
+        size_t stop = i + 1 < p->n_tensors ? p->tensors[i + 1].offset : p->n_block;
 
-        if (i + 1 < m->n_tensors && m->tensors[i + 1].decay == m->tensors[i].decay) continue;
+        if (i + 1 < p->n_tensors && p->tensors[i + 1].decay == p->tensors[i].decay) continue;
         if (stop <= begin) continue;
         if (stop > end) stop = end;
-        step_part(j, begin, stop, m->tensors[i].decay);
+        step_part(j, begin, stop, p->tensors[i].decay);
         begin = stop;
     }
 }
 
-double adamw_step(struct adamw *a, struct model *model, const real *grad, double lr,
+double adamw_step(struct adamw *a, struct params *params, const real *grad, double lr,
                   const struct adamw_options *o, struct pool *pool) {
-    struct job j = { .k = kernels_get(), .a = a, .model = model, .src = grad, .n = model->n_block,
+    struct job j = { .k = kernels_get(), .a = a, .params = params, .src = grad, .n = params->n_block,
                      .lr_decay = lr * o->weight_decay };
-    double norm = grad_norm(grad, model->n_block, pool), clip = 1;
+    double norm = grad_norm(grad, params->n_block, pool), clip = 1;
 
     if (!isfinite(norm)) return norm;
     if (o->max_grad_norm > 0 && norm + 1e-6 > o->max_grad_norm) clip = o->max_grad_norm / (norm + 1e-6);

@@ -21,14 +21,14 @@ struct adamw_options {
     { 0, "weight-decay", CLI_REAL, offsetof(T, m.weight_decay), 0, 10, "of matrices", NULL }, \
     { 0, "max-grad-norm", CLI_REAL, offsetof(T, m.max_grad_norm), 0, 1e6, "clip the gradient; 0: never", NULL }
 
-/* The moments, blocks of the model's layout, and the number of steps taken. Save and load them with
- * model_block_save and model_block_load. */
+/* The moments, blocks of the layout of what is trained, and the number of steps taken. Save and load them
+ * with params_save and params_load. */
 struct adamw {
     real *m, *v;
     long step;
 };
 
-struct adamw adamw_new(const struct model *model);
+struct adamw adamw_new(const struct params *p);
 void adamw_free(struct adamw *a);
 
 /* The Euclidean norm of a block. */
@@ -38,10 +38,10 @@ double grad_norm(const real *grad, size_t n, struct pool *pool);
 void grad_add(real *dst, const real *src, size_t n, struct pool *pool);
 void grad_zero(real *dst, size_t n, struct pool *pool);
 
-/* One step on model->data with rate lr, by
+/* One step on params->data with rate lr, by
  *   g *= min(1, max_grad_norm / (norm + 1e-6));  p -= lr wd p;  p -= lr mhat / (sqrt(vhat) + eps).
  * Returns the norm before clipping. When it is not finite nothing is changed: the caller stops. */
-double adamw_step(struct adamw *a, struct model *model, const real *grad, double lr,
+double adamw_step(struct adamw *a, struct params *params, const real *grad, double lr,
                   const struct adamw_options *o, struct pool *pool);
 
 #endif

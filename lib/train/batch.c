@@ -27,7 +27,7 @@ struct batch *batch_new(const struct model *m, struct pool *pool, const struct d
     struct batch *b = mem_calloc(1, sizeof *b);
 
     *b = (struct batch){ .m = m, .pool = pool, .d = d, .rows = rows,
-                         .tree = { .m = m, .pool = pool, .leaves = leaves } };
+                         .tree = { .p = model_trained(m), .pool = pool, .leaves = leaves } };
     b->decoder = decoder_new(m, pool);
     return b;
 }

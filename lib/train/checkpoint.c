@@ -68,9 +68,9 @@ static int save_state(const char *dir, const json_t *state, struct err *err) {
     return r;
 }
 
-static int save_block(const char *dir, const char *name, const struct model *m, const real *block, struct err *err) {
+static int save_block(const char *dir, const char *name, const struct params *p, const real *block, struct err *err) {
     char *path = rundir_path(dir, name);
-    int r = model_block_save(m, block, path, err);
+    int r = params_save(p, block, path, err);
 
     free(path);
     return r;
@@ -84,16 +84,16 @@ int checkpoint_save(const struct rundir *r, long step, const struct model *m, co
     if (!dir) return -1;
     json_object_set_new(state, "optimizer_step", json_integer(a->step));
     bad = model_save(m, dir, err) || checkpoint_copy_tokenizer(base, dir, err) ||
-          save_block(dir, "exp_avg.safetensors", m, a->m, err) ||
-          save_block(dir, "exp_avg_sq.safetensors", m, a->v, err) || save_state(dir, state, err);
+          save_block(dir, "exp_avg.safetensors", model_trained(m), a->m, err) ||
+          save_block(dir, "exp_avg_sq.safetensors", model_trained(m), a->v, err) || save_state(dir, state, err);
     if (bad) rundir_remove(dir);            /* a full disk gets its room back */
     free(dir);
     return bad || rundir_commit(r, step, err) ? -1 : 0;
 }
 
-static int load_block(const char *dir, const char *name, const struct model *m, real *block, struct err *err) {
+static int load_block(const char *dir, const char *name, const struct params *p, real *block, struct err *err) {
     char *path = rundir_path(dir, name);
-    int r = model_block_load(m, block, path, err);
+    int r = params_load(p, block, path, err);
 
     free(path);
     return r;
@@ -110,8 +110,8 @@ int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw 
     else if (jsonl_int(*state, "optimizer_step", 0, INT32_MAX, &step, err)) bad = err_prefix(err, "%s", path);
     a->step = (long)step;
     if (!bad)
-        bad = load_block(dir, "exp_avg.safetensors", m, a->m, err) ||
-              load_block(dir, "exp_avg_sq.safetensors", m, a->v, err) ? -1 : 0;
+        bad = load_block(dir, "exp_avg.safetensors", model_trained(m), a->m, err) ||
+              load_block(dir, "exp_avg_sq.safetensors", model_trained(m), a->v, err) ? -1 : 0;
     if (bad) json_decref(*state);
     free(path);
     free(dir);

@@ -6,11 +6,11 @@
 #include <jansson.h>
 
 #include "base/err.h"
-#include "model/params.h"
+#include "model/model.h"
 #include "train/adamw.h"
 #include "train/rundir.h"
 
-/* Writes step `step` of the run: config.json, model.safetensors, the tokenizer's files copied from the
+/* Writes step `step` of the run: the model or its adapter (model_save), the tokenizer's files copied from the
  * model directory `base`, exp_avg.safetensors, exp_avg_sq.safetensors, state.json. Returns 0 or -1. */
 int checkpoint_save(const struct rundir *r, long step, const struct model *m, const struct adamw *a,
                     const char *base, json_t *state, struct err *err);

@@ -4,7 +4,7 @@
 #define TRAIN_MEMORY_H
 
 #include "base/err.h"
-#include "model/params.h"
+#include "model/model.h"
 
 /* Whether so many blocks of the model's size (weights, moments, gradients) fit what can be had without
  * swapping. Returns 0, also where that is not known, or -1 with a sentence. */

@@ -45,9 +45,17 @@ static bool exists(const char *dir, const char *name) {
     return yes;
 }
 
+/* Whether the folder holds a model or an adapter. */
+static bool is_model(const char *dir) {
+    return exists(dir, "config.json") || exists(dir, "adapter_config.json");
+}
+
 char *model_dir_resolve(const char *dir) {
-    if (exists(dir, "config.json") || !exists(dir, "last/config.json")) return mem_strdup(dir);
-    return rundir_path(dir, "last");
+    char *last = rundir_path(dir, "last");
+
+    if (!is_model(dir) && is_model(last)) return last;
+    free(last);
+    return mem_strdup(dir);
 }
 
 static int fail(const char *path, struct err *err) {
@@ -99,7 +107,7 @@ int rundir_open(struct rundir *r, const char *path, struct err *err) {
 
     *r = (struct rundir){ .lock = -1 };
     if (make_folders(path, err)) return -1;
-    if (exists(path, "config.json")) return err_set(err, "%s: a model directory cannot be a run directory", path);
+    if (is_model(path)) return err_set(err, "%s: a model directory cannot be a run directory", path);
     lock = rundir_path(path, "lock");
     r->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (r->lock < 0 || flock(r->lock, LOCK_EX | LOCK_NB)) {

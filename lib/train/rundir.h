@@ -15,7 +15,8 @@ struct rundir {
     int lock;               /* file descriptor */
 };
 
-/* The model directory that DIR means: DIR itself, or DIR/last where DIR holds no config.json. free() it. */
+/* The model directory that DIR means: DIR itself, or DIR/last where that alone holds a model or an
+ * adapter. free() it. */
 char *model_dir_resolve(const char *dir);
 
 /* "dir/name"; free() it. */

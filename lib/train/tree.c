@@ -17,14 +17,14 @@ static void run(const struct job *j, int first, int leaves, int level) {
     struct tree *t = j->t;
     int from = (int)((long)j->n * first / t->leaves), to = (int)((long)j->n * (first + 1) / t->leaves);
 
-    if (level == t->n_grads) t->grad[t->n_grads++] = model_block(t->m);
+    if (level == t->n_grads) t->grad[t->n_grads++] = params_block(t->p);
     if (leaves > 1) {
         run(j, first, leaves / 2, level);
         run(j, first + leaves / 2, leaves / 2, level + 1);
-        grad_add(t->grad[level], t->grad[level + 1], t->m->n_block, t->pool);
+        grad_add(t->grad[level], t->grad[level + 1], t->p->n_block, t->pool);
         return;
     }
-    grad_zero(t->grad[level], t->m->n_block, t->pool);
+    grad_zero(t->grad[level], t->p->n_block, t->pool);
     if (from < to) j->leaf(j->ctx, from, to, t->grad[level]);
 }
 

@@ -11,7 +11,7 @@
 enum { TREE_LEVELS = 4 };       /* blocks that live at a time in a tree of eight leaves */
 
 struct tree {
-    const struct model *m;      /* borrowed, as is the pool */
+    const struct params *p;     /* what is trained; borrowed, as is the pool */
     struct pool *pool;
     int leaves;                 /* 1, 2, 4 or 8 */
     real *grad[TREE_LEVELS];
@@ -21,7 +21,7 @@ struct tree {
 /* Adds the gradient of items from .. to-1 to grad. */
 typedef void tree_leaf(void *ctx, int from, int to, real *grad);
 
-/* The gradient of n items: a block of the model, borrowed until the next call. */
+/* The gradient of n items: a block of what is trained, borrowed until the next call. */
 const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx);
 
 /* Blocks that a tree of so many leaves needs. */

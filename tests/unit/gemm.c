@@ -51,8 +51,8 @@ static void check_products(int M, int N, int K) {
         real *dw2 = mem_calloc((size_t)N * K, sizeof *dw2);
 
         gemm_forward(y2, x, w, M, N, K, pool);
-        gemm_backward_input(dx2, dy, w, M, N, K, false, pool);
-        gemm_backward_weight(dw2, dy, x, M, N, K, pool);
+        gemm_backward_input(dx2, dy, N, w, M, N, K, false, pool);
+        gemm_backward_weight(dw2, dy, N, x, M, N, K, pool);
         if (threads == 1) {
             check_near(y2, y, (size_t)M * N, 1e-3);
             check_near(dx2, dx, (size_t)M * K, 1e-3);
@@ -64,7 +64,7 @@ static void check_products(int M, int N, int K) {
         CHECK(!memcmp(y1, y2, (size_t)M * N * sizeof *y));
         CHECK(!memcmp(dx1, dx2, (size_t)M * K * sizeof *dx));
         CHECK(!memcmp(dw1, dw2, (size_t)N * K * sizeof *dw));
-        gemm_backward_input(dx2, dy, w, M, N, K, true, pool);
+        gemm_backward_input(dx2, dy, N, w, M, N, K, true, pool);
         for (size_t i = 0; i < (size_t)M * K; i++) CHECK_NEAR(dx2[i], 2 * dx[i], 1e-3);
         free(y2), free(dx2), free(dw2);
         pool_free(pool);

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "model/decoder.h"
+#include "model/lora.h"
 #include "rl/update.h"
 #include "train/adamw.h"
 
@@ -37,23 +38,30 @@ static struct model *make(struct config c, const char *what) {
     struct model *m = model_new(&c);
     struct rng r = rng_start(7, what, NULL);
 
-    for (int i = 0; i < m->n_tensors; i++)
-        for (size_t j = 0; j < m->tensors[i].n; j++)
-            m->data[m->tensors[i].offset + j] = m->tensors[i].ones + 0.3 * rng_normal(&r);
+    for (int i = 0; i < m->p.n_tensors; i++)
+        for (size_t j = 0; j < m->p.tensors[i].n; j++)
+            m->p.data[m->p.tensors[i].offset + j] = m->p.tensors[i].ones + 0.3 * rng_normal(&r);
     return m;
 }
 
 typedef double loss_fn(void *ctx);
 
+/* The loss with what is trained at `at` set to x. */
+static double loss_at(struct model *m, size_t at, real x, loss_fn *loss, void *ctx) {
+    struct pool *one = pool_new(1);
+
+    model_trained(m)->data[at] = x;
+    lora_merge(m, one);
+    pool_free(one);
+    return loss(ctx);
+}
+
 /* The derivative of the loss by parameter `at`. */
 static double difference(struct model *m, size_t at, loss_fn *loss, void *ctx) {
-    double keep = m->data[at], up, down;
+    double keep = model_trained(m)->data[at];
+    double up = loss_at(m, at, keep + STEP, loss, ctx), down = loss_at(m, at, keep - STEP, loss, ctx);
 
-    m->data[at] = keep + STEP;
-    up = loss(ctx);
-    m->data[at] = keep - STEP;
-    down = loss(ctx);
-    m->data[at] = keep;
+    model_trained(m)->data[at] = keep;
     return (up - down) / (2 * STEP);
 }
 
@@ -77,15 +85,17 @@ static void check_tensor(struct model *m, const struct tensor *t, const real *gr
 }
 
 static void check_gradient(struct model *m, const real *grad, loss_fn *loss, void *ctx) {
-    for (int i = 0; i < m->n_tensors; i++) check_tensor(m, &m->tensors[i], grad, loss, ctx);
+    const struct params *p = model_trained(m);
+
+    for (int i = 0; i < p->n_tensors; i++) check_tensor(m, &p->tensors[i], grad, loss, ctx);
 }
 
 /* Whether two blocks agree but for rounding. */
 static void check_same(const struct model *m, const real *got, const real *want) {
     double largest = 0;
 
-    for (size_t i = 0; i < m->n_block; i++) largest = fmax(largest, fabs(want[i]));
-    for (size_t i = 0; i < m->n_block; i++) CHECK_NEAR(got[i], want[i], 1e-12 * largest);
+    for (size_t i = 0; i < m->p.n_block; i++) largest = fmax(largest, fabs(want[i]));
+    for (size_t i = 0; i < m->p.n_block; i++) CHECK_NEAR(got[i], want[i], 1e-12 * largest);
 }
 
 /* A batch, and a loss: sum of random coefficients times log-probabilities and entropies. */
@@ -144,7 +154,7 @@ static double batch_loss(void *ctx) {
 
 static real *batch_gradient(struct batch *b, const struct model *m, const real *dlogprob,
                             const real *dentropy) {
-    real *grad = model_block(m);
+    real *grad = params_block(model_trained(m));
 
     decoder_forward(b->d, &b->in, b->logprob, dentropy ? b->entropy : NULL);
     decoder_backward(b->d, &b->in, grad, dlogprob, dentropy);
@@ -157,7 +167,7 @@ static void check_parts(struct batch *b, const struct model *m, const real *grad
     real *lp = batch_gradient(b, m, b->dlogprob, NULL);
     real *ent = batch_gradient(b, m, zero, b->dentropy);
 
-    for (size_t i = 0; i < m->n_block; i++) lp[i] += ent[i];
+    for (size_t i = 0; i < m->p.n_block; i++) lp[i] += ent[i];
     check_same(m, lp, grad);
     free(lp);
     free(ent);
@@ -180,6 +190,30 @@ static void check_decoder(struct config c, struct pool *pool) {
     free(grad);
 }
 
+/* An adapter of every matrix learns alone, and backward may compute activations again. */
+static void check_lora(struct config c, struct pool *pool) {
+    const struct lora_options o = { .rank = 2, .alpha = 3, .targets = (1u << N_PROJ) - 1 };
+    struct model *m = make(c, "policy");
+    struct rng r = rng_start(8, "lora", NULL);
+    struct batch b;
+    real *grad, *again;
+
+    lora_init(m, &o, "base", 1);
+    for (size_t i = 0; i < m->lora->p.n_block; i++) m->lora->p.data[i] += 0.2 * rng_normal(&r);
+    lora_merge(m, pool);
+    batch_make(&b);
+    b.d = decoder_new(m, pool);
+    grad = batch_gradient(&b, m, b.dlogprob, b.dentropy);
+    decoder_recompute(b.d);
+    again = batch_gradient(&b, m, b.dlogprob, b.dentropy);
+    CHECK(!memcmp(grad, again, m->lora->p.n_block * sizeof *grad));
+    check_gradient(m, grad, batch_loss, &b);
+    decoder_free(b.d);
+    model_free(m);
+    free(grad);
+    free(again);
+}
+
 /* The padding token's embedding learns from the head alone; all else stays as it is. */
 static void check_padding(struct config c, struct pool *pool) {
     struct config padded = c;
@@ -198,7 +232,7 @@ static void check_padding(struct config c, struct pool *pool) {
     got = batch_gradient(&b, p, b.dlogprob, b.dentropy);
     decoder_free(b.d);
     CHECK(!c.tied);
-    for (size_t i = 0; i < m->n_block; i++)
+    for (size_t i = 0; i < m->p.n_block; i++)
         CHECK(i >= begin && i < end ? got[i] == 0 && grad[i] != 0 : got[i] == grad[i]);
     model_free(m);
     model_free(p);
@@ -221,7 +255,7 @@ static void check_chunks(struct config c, struct pool *pool) {
     batch_make(&b);
     b.d = decoder_new(m, pool);
     all = batch_gradient(&b, m, b.dlogprob, b.dentropy);
-    sum = model_block(m);
+    sum = params_block(&m->p);
     for (n = b.in.n_targets; n > 0; n -= FEW, b.in.targets += FEW) {
         int at = (int)(b.in.targets - b.targets);
 
@@ -291,7 +325,7 @@ static void rollout_make(struct rollout *ro) {
 
 /* The gradient of the policy loss; the sums are in ro->pass. */
 static real *rollout_gradient(struct rollout *ro) {
-    real *grad = model_block(ro->m);
+    real *grad = params_block(&ro->m->p);
 
     memset(&ro->pass.stats, 0, sizeof ro->pass.stats);
     rl_gradient(&ro->pass, ro->groups, GROUPS, ro->rows, grad);
@@ -311,8 +345,8 @@ static void check_policy(struct config c, struct pool *pool) {
     struct rollout ro = { .pass = { .o = &o, .sequences = GROUPS * SAMPLES }, .m = m, .rows = 1 };
     real *grad, *apart;
 
-    for (size_t i = 0; i < m->n_block; i++)
-        other->data[i] = 0.9 * m->data[i] + 0.1 * other->data[i];
+    for (size_t i = 0; i < m->p.n_block; i++)
+        other->p.data[i] = 0.9 * m->p.data[i] + 0.1 * other->p.data[i];
     ro.pass.policy = decoder_new(m, pool);
     ro.pass.reference = decoder_new(other, pool);
     rollout_make(&ro);
@@ -351,22 +385,22 @@ static void plain_step(const struct tensor *t, real *p, real *m, real *v, const 
 static void check_adamw(struct config c, double max_norm, struct pool *pool) {
     const struct adamw_options o = { 0.9, 0.95, 1e-8, 0.1, max_norm };
     struct model *m = make(c, "policy"), *want = make(c, "policy");
-    struct adamw a = adamw_new(m);
-    real *m1 = model_block(m), *v1 = model_block(m);
+    struct adamw a = adamw_new(&m->p);
+    real *m1 = params_block(&m->p), *v1 = params_block(&m->p);
 
     for (int step = 1; step <= 3; step++) {
         struct model *g = make(c, step == 1 ? "first" : step == 2 ? "second" : "third");
         double sum = 0, norm;
 
-        for (size_t i = 0; i < g->n_block; i++) sum += g->data[i] * g->data[i];
+        for (size_t i = 0; i < g->p.n_block; i++) sum += g->p.data[i] * g->p.data[i];
         norm = sqrt(sum);
-        CHECK_NEAR(adamw_step(&a, m, g->data, 0.01 * step, &o, pool), norm, 1e-12 * norm);
-        for (int i = 0; i < m->n_tensors; i++)
-            plain_step(&m->tensors[i], want->data, m1, v1, g->data,
+        CHECK_NEAR(adamw_step(&a, &m->p, g->p.data, 0.01 * step, &o, pool), norm, 1e-12 * norm);
+        for (int i = 0; i < m->p.n_tensors; i++)
+            plain_step(&m->p.tensors[i], want->p.data, m1, v1, g->p.data,
                        max_norm > 0 ? fmin(1, max_norm / (norm + 1e-6)) : 1, step, 0.01 * step, &o);
         model_free(g);
     }
-    check_same(m, m->data, want->data);
+    check_same(m, m->p.data, want->p.data);
     check_same(m, a.m, m1);
     check_same(m, a.v, v1);
     adamw_free(&a);
@@ -382,6 +416,7 @@ int main(void) {
     for (int arch = ARCH_LLAMA; arch <= ARCH_QWEN3; arch++) {
         for (int tied = 0; tied < 2; tied++) check_decoder(shape(arch, tied), pool);
         check_padding(shape(arch, false), pool);
+        check_lora(shape(arch, true), pool);
         check_policy(shape(arch, arch != ARCH_QWEN2), pool);
         check_adamw(shape(arch, true), 0.5, pool);
         check_adamw(shape(arch, false), 0, pool);

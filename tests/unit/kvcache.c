@@ -23,7 +23,7 @@ static struct model *make(enum config_arch arch) {
     c.intermediate = 100, c.max_positions = 256, c.tied = arch != ARCH_QWEN2;
     CHECK(config_check(&c, &err) == 0);
     m = model_init(&c, 5);
-    for (size_t i = 0; i < m->n_block; i++) m->data[i] += (real)(0.1 * rng_normal(&r));
+    for (size_t i = 0; i < m->p.n_block; i++) m->p.data[i] += (real)(0.1 * rng_normal(&r));
     return m;
 }
 

@@ -28,7 +28,7 @@ static struct config shape(enum config_arch arch, int vocab, int hidden, int hea
 }
 
 static void add_block(struct hash *h, const struct model *m, const real *block) {
-    uint64_t x = model_block_hash(m, block);
+    uint64_t x = params_hash(&m->p, block);
 
     hash_bytes(h, &x, sizeof x);
 }
@@ -76,7 +76,7 @@ static void batch_make(struct batch *b, int vocab) {
 
 static void steps(struct hash *h, struct model *m, struct pool *pool) {
     static const struct adamw_options o = { 0.9, 0.95, 1e-8, 0.1, 1 };
-    struct adamw a = adamw_new(m);
+    struct adamw a = adamw_new(&m->p);
     struct decoder *d = decoder_new(m, pool);
     struct batch b;
     struct err err;
@@ -84,21 +84,21 @@ static void steps(struct hash *h, struct model *m, struct pool *pool) {
     batch_make(&b, m->cfg.vocab);
     CHECK(decoder_check(&m->cfg, &b.in, &err) == 0);
     for (int step = 0; step < 2; step++) {
-        real *grad = model_block(m);
+        real *grad = params_block(&m->p);
         double norm;
         int hits;
 
         decoder_forward(d, &b.in, b.logprob, b.entropy);
         decoder_backward(d, &b.in, grad, b.dlogprob, b.dentropy);
         add_block(h, m, grad);
-        norm = adamw_step(&a, m, grad, 1e-3, &o, pool);
+        norm = adamw_step(&a, &m->p, grad, 1e-3, &o, pool);
         CHECK(norm > 0 && isfinite(norm));
         hits = decoder_hits(d);
         hash_bytes(h, b.logprob, (size_t)b.in.n_targets * sizeof *b.logprob);
         hash_bytes(h, b.entropy, (size_t)b.in.n_targets * sizeof *b.entropy);
         hash_bytes(h, &norm, sizeof norm);
         hash_bytes(h, &hits, sizeof hits);
-        add_block(h, m, m->data);
+        add_block(h, m, m->p.data);
         free(grad);
     }
     decoder_free(d);
@@ -124,7 +124,7 @@ static void policy(struct hash *h, struct model *m, struct model *reference, str
     struct rl_pass pass = { .policy = decoder_new(m, pool), .o = &o,
                             .reference = decoder_new(reference, pool),
                             .sequences = GROUPS * SAMPLES };
-    struct tree tree = { .m = m, .pool = pool, .leaves = 4 };
+    struct tree tree = { .p = &m->p, .pool = pool, .leaves = 4 };
     struct rng r = rng_start(2, "threads", NULL);
     void *both[2] = { &pass, groups };
 

@@ -1,0 +1,19 @@
+/* lora_impl — what lora.c and lora_io.c share. */
+#ifndef MODEL_LORA_IMPL_H
+#define MODEL_LORA_IMPL_H
+
+#include "model/lora.h"
+
+#define LORA_PREFIX "base_model.model."
+
+/* Where a projection stands: "model.layers.N.BLOCK.NAME". */
+struct lora_module {
+    const char *block, *name;
+};
+extern const struct lora_module lora_modules[N_PROJ];
+
+/* An adapter of zeros for this model, not yet part of it; lora_freeze keeps W0 of its pairs. */
+struct lora *lora_new(const struct model *m, int rank, double alpha, double scale, unsigned targets);
+void lora_freeze(struct lora *l, const struct model *m);
+
+#endif

@@ -1,0 +1,113 @@
+/* model_io — model directories: one safetensors file, several with an index, or an adapter and its base. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "io/jsonl.h"
+#include "model/lora.h"
+#include "model/model.h"
+
+/* Reads each file that the index names, once. File names may not leave the folder. */
+static int read_shards(struct model *m, const char *dir, const json_t *map, struct err *err) {
+    bool *have = mem_calloc((size_t)m->p.n_tensors, sizeof *have);
+    json_t *done = json_object(), *file;
+    const char *name;
+    struct buf path = { 0 };
+    int r = 0;
+
+    json_object_foreach((json_t *)map, name, file) {
+        const char *shard = json_string_value(file);
+
+        if (!shard || !*shard || strchr(shard, '/')) r = err_set(err, "tensor %s: bad file name", name);
+        if (r) break;
+        if (json_object_get(done, shard)) continue;
+        json_object_set_new(done, shard, json_true());
+        buf_clear(&path);
+        buf_printf(&path, "%s/%s", dir, shard);
+        if ((r = params_load_part(&m->p, m->p.data, path.s, have, err))) break;
+    }
+    for (int i = 0; !r && i < m->p.n_tensors; i++)
+        if (!have[i]) r = err_set(err, "%s: tensor %s is missing", dir, m->p.tensors[i].name);
+    buf_free(&path);
+    json_decref(done);
+    free(have);
+    return r;
+}
+
+static int load_sharded(struct model *m, const char *dir, const char *index, struct err *err) {
+    json_t *obj = jsonl_load(index, err);
+    const json_t *map = json_object_get(obj, "weight_map");
+    int r;
+
+    if (!obj) return -1;
+    r = json_is_object(map) ? read_shards(m, dir, map, err)
+                            : err_set(err, "%s: \"weight_map\" is missing or not an object", index);
+    json_decref(obj);
+    return r;
+}
+
+static int load_data(struct model *m, const char *dir, struct err *err) {
+    struct buf one = { 0 }, index = { 0 };
+    int r;
+
+    buf_printf(&one, "%s/model.safetensors", dir);
+    buf_printf(&index, "%s/model.safetensors.index.json", dir);
+    if (access(one.s, F_OK) && !access(index.s, F_OK)) r = load_sharded(m, dir, index.s, err);
+    else r = params_load(&m->p, m->p.data, one.s, err);
+    buf_free(&one);
+    buf_free(&index);
+    return r;
+}
+
+static struct model *load_plain(const char *dir, struct err *err) {
+    struct config cfg;
+    struct model *m;
+
+    if (config_load(&cfg, dir, err)) return NULL;
+    if (model_fits(&cfg, sizeof(real), err)) {
+        err_prefix(err, "%s", dir);
+        return NULL;
+    }
+    m = model_new(&cfg);
+    if (!load_data(m, dir, err)) return m;
+    model_free(m);
+    return NULL;
+}
+
+struct model *model_load_trained(const char *dir, struct err *err) {
+    struct model *m;
+    char *base;
+
+    if (!lora_is_adapter(dir)) return load_plain(dir, err);
+    if (!(base = lora_base(dir, err))) return NULL;
+    m = load_plain(base, err);
+    if (m && lora_load(m, dir, err)) {
+        model_free(m);
+        m = NULL;
+    }
+    free(base);
+    return m;
+}
+
+struct model *model_load(const char *dir, struct err *err) {
+    struct model *m = model_load_trained(dir, err);
+
+    if (!m) return NULL;
+    lora_free(m->lora);         /* merged: a model like any other */
+    m->lora = NULL;
+    return m;
+}
+
+int model_save(const struct model *m, const char *dir, struct err *err) {
+    struct buf path = { 0 };
+    int r;
+
+    if (m->lora) return lora_save(m, dir, err);
+    buf_printf(&path, "%s/model.safetensors", dir);
+    r = params_save(&m->p, m->p.data, path.s, err);
+    buf_free(&path);
+    return r ? r : config_save(&m->cfg, dir, err);
+}
