@@ -1,18 +1,14 @@
 /* safetensors — reading. */
-#define _GNU_SOURCE
 #include "io/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/utf8.h"
+#include "io/half.h"
+#include "io/map.h"
 #include "io/scan.h"
 
 /* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
@@ -35,24 +31,6 @@ void safetensors_shape_text(char *text, size_t size, const size_t *shape, int di
     for (int i = 0; i < dims && at < size; i++)
         at += (size_t)snprintf(text + at, size - at, i ? ", %zu" : "%zu", shape[i]);
     if (at < size) snprintf(text + at, size - at, "]");
-}
-
-/* Opens and maps the file. */
-static int map_file(struct safetensors *st, const char *path, struct err *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat s;
-
-    if (fd < 0) return err_set(err, "%s", strerror(errno));
-    if (fstat(fd, &s) || !S_ISREG(s.st_mode)) {
-        close(fd);
-        return err_set(err, "not a regular file");
-    }
-    st->size = (size_t)s.st_size;
-    if (st->size) st->map = mmap(NULL, st->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (st->map != MAP_FAILED) return 0;
-    st->map = NULL;
-    return err_set(err, "cannot be mapped: %s", strerror(errno));
 }
 
 /* Finds where the header ends and the data begin, and looks at its bytes. */
@@ -224,13 +202,14 @@ int safetensors_open_memory(struct safetensors *st, const void *file, size_t siz
 
 int safetensors_open(struct safetensors *st, const char *path, struct err *err) {
     *st = (struct safetensors){ 0 };
-    if (!map_file(st, path, err) && !parse(st, st->map, st->size, err)) return 0;
+    if (!(st->map = map_open(path, &st->size, err))) return -1;
+    if (!parse(st, st->map, st->size, err)) return 0;
     safetensors_close(st);
     return err_prefix(err, "%s", path);
 }
 
 void safetensors_close(struct safetensors *st) {
-    if (st->map) munmap(st->map, st->size);
+    map_close(st->map, st->size);
     arena_free(&st->names);
     buf_free(&st->meta);
     free(st->tensors);
@@ -246,7 +225,7 @@ const struct safetensors_tensor *safetensors_find(const struct safetensors *st, 
 }
 
 const char *safetensors_meta(const struct safetensors *st, const char *key) {
-    const char *at = st->meta.s, *end = at + st->meta.n;
+    const char *at = buf_text(&st->meta), *end = at + st->meta.n;
 
     while (at < end) {
         const char *text = at + strlen(at) + 1;
@@ -257,37 +236,8 @@ const char *safetensors_meta(const struct safetensors *st, const char *key) {
     return NULL;
 }
 
-/* IEEE half precision, subnormals and infinities included. */
-static float widen_half(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 1023, bits;
-    float f;
-
-    if (!exponent) {
-        f = (float)fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    bits = sign | (exponent == 31 ? 255u : exponent + 112) << 23 | fraction << 13;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static float widen_bf16(uint16_t h) {
-    uint32_t bits = (uint32_t)h << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
 void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n, float *out) {
-    if (t->type == ST_F32) {
-        memcpy(out, t->data + first * 4, n * 4);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const unsigned char *p = t->data + (first + i) * 2;
-        uint16_t h = (uint16_t)(p[0] | p[1] << 8);
-
-        out[i] = t->type == ST_F16 ? widen_half(h) : widen_bf16(h);
-    }
+    if (t->type == ST_F32) memcpy(out, t->data + first * 4, n * 4);
+    else if (t->type == ST_F16) half_read(out, t->data + first * 2, n);
+    else bf16_read(out, t->data + first * 2, n);
 }
