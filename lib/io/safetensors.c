@@ -155,7 +155,7 @@ static int by_place(const void *pa, const void *pb) {
 static int check_places(struct safetensors *st, struct err *err) {
     const unsigned char *at = st->data;
 
-    qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
+    if (st->n) qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
     for (size_t i = 0; i < st->n; i++) {
         if (st->tensors[i].data != at)
             return err_set(err, "tensor %s: its bytes overlap others or leave a gap", st->tensors[i].name);
