@@ -52,7 +52,8 @@ real *params_block(const struct params *p);
 uint64_t params_hash(const struct params *p, const real *block);
 
 /* Writes or reads a block under the tensors' names as one safetensors file (F32; F16 and BF16 are
- * widened on reading). 0, or -1 with a sentence that names the tensor. */
+ * widened on reading). Without a block params_load only looks whether all is there. 0, or -1 with a
+ * sentence that names the tensor. */
 int params_save(const struct params *p, const real *block, const char *path, struct err *err);
 int params_load(const struct params *p, real *block, const char *path, struct err *err);
 
