@@ -43,13 +43,28 @@ seeds_jsonl() {
     jq -c . "$fixtures"/models/llama-tiny/config.json "$fixtures"/models/*/*.index.json > "$1/configs"
 }
 
+seeds_gguf() {
+    find "$fixtures/gguf" -name '*.gguf' -size -9 -exec cp {} "$1" \;
+}
+
+# The bytes, the special tokens and the first merges.
+seeds_tokenizer() {
+    local file
+    for file in "$fixtures"/tokenizers/*/tokenizer.json; do
+        jq -c '.model.vocab |= with_entries(select(.value < 300)) | .model.vocab as $v | .model.merges |=
+            map(select((if type == "array" then add else sub(" "; "") end) as $piece | $v[$piece]))' \
+            "$file" > "$1/${file//\//-}"
+    done
+}
+
 # fuzz TREE TARGET SECONDS: runs a target that was built in TREE; its report goes to a log.
 fuzz() {
-    local dir=$1/$out target=$2 dictionary=()
+    local dir=$1/$out target=$2 length=4096 dictionary=()
     mkdir -p "$dir"/{seeds,corpus,found}/"$target"
-    "seeds_$target" "$dir/seeds/$target"
+    "seeds_$target" "$dir/seeds/$target" || return
+    [ "$target" != tokenizer ] || length=16384
     [ ! -e "fuzz/$target.dict" ] || dictionary=("-dict=fuzz/$target.dict")
-    "$dir/$target" -max_total_time="$3" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=64 \
+    "$dir/$target" -max_total_time="$3" -max_len=$length -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=64 \
         -print_final_stats=1 -artifact_prefix="$dir/found/$target/" "${dictionary[@]}" \
         "$dir"/{corpus,seeds,found}/"$target" > "$dir/$target.log" 2>&1
 }
