@@ -46,6 +46,7 @@ int safetensors_open(struct safetensors *st, const char *path, struct err *err);
 /* The same of a file in memory, which is borrowed until safetensors_close; the sentence has no path. */
 int safetensors_open_memory(struct safetensors *st, const void *file, size_t size, struct err *err);
 
+/* Frees what belongs to it; its tensors are gone. */
 void safetensors_close(struct safetensors *st);
 
 /* The tensor of that name, or NULL. */
