@@ -72,7 +72,7 @@ bench: deps
 
 fuzz fuzz-planted:
 	@pipelines/deps.sh clang-14 libclang-rt-14-dev
-	@$(MAKE) $(QUIET) $(FUZZ)
+	@$(MAKE) $(QUIET) $(FUZZ) bin/graphload
 	@tests/fuzz.sh $(if $(filter fuzz,$@),run,planted)
 
 crash: all

@@ -43,6 +43,21 @@ seeds_jsonl() {
     jq -c . "$fixtures"/models/llama-tiny/config.json "$fixtures"/models/*/*.index.json > "$1/configs"
 }
 
+# Each format in two lines or so; the last byte chooses the format (0: by what the file holds).
+seeds_load() {
+    local records='{"item":"1","title":"A","year":1999,"genres":["x","y"]}\n{"user":"u","item":"1","rating":4,"time":10}\n'
+    printf '1\t5\t3\t881250949\n2\t6\t5\t10\n\0' > "$1/u.data"
+    printf '1::1::5::978300760\r\n1::2::3.5::978300761\r\n\2' > "$1/ratings.dat"
+    printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t3.0\t881250949.0\n\0' > "$1/x.inter"
+    printf '{"reviewerID":"A","asin":"B","overall":5.0,"unixReviewTime":100}\n\0' > "$1/reviews"
+    printf 'userId,movieId,rating,timestamp,title\n1,1,4.0,964982703,"A ""B"" (1999)"\n\0' > "$1/ratings.csv"
+    printf "$records\0" > "$1/records"
+    printf "$records" | gzip > "$1/records.gz"
+    printf '\0' >> "$1/records.gz"
+    printf "$records" | bin/graphload --quiet -o "$1/graph"
+    printf '\0' >> "$1/graph"
+}
+
 seeds_gguf() {
     find "$fixtures/gguf" -name '*.gguf' -size -9 -exec cp {} "$1" \;
 }
