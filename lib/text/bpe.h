@@ -27,6 +27,10 @@ enum bpe_role { BPE_BOS, BPE_EOS, BPE_PAD, BPE_ROLES };
  * is one. Returns NULL with a sentence that names the file; bpe_free. */
 struct bpe *bpe_load(const char *path, struct err *err);
 
+/* The same from files that were read. NULL with a sentence. */
+struct bpe_files;
+struct bpe *bpe_new(const struct bpe_files *f, struct err *err);
+
 /* NULL is fine. */
 void bpe_free(struct bpe *t);
 

@@ -1,15 +1,15 @@
 /* bpe_load — tokenizer.json and tokenizer_config.json become a vocabulary. Every piece of the files is
  * checked: what is not understood is refused by name. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "io/jsonl.h"
+#include "text/bpe_files.h"
+#include "text/bpe_json.h"
 #include "text/bpe_own.h"
 
 enum { MAX_SIZE = 1 << 24 };    /* ids; no published vocabulary comes near */
@@ -194,40 +194,13 @@ static int read_added(struct vocabulary *v, const json_t *root, struct err *err)
     return 0;
 }
 
-static int add_step(struct vocabulary *v, enum pre_kind kind, const char *pattern, struct err *err) {
-    pcre2_code *code;
-
-    if (v->n_steps == PRE_STEPS) return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
-    if (!(code = bpe_compile(pattern, err))) return -1;
-    v->steps[v->n_steps++] = (struct pre_step){ kind, code };
-    return 0;
-}
-
-static int read_split(struct vocabulary *v, const json_t *pre, struct err *err) {
-    const char *regex = json_string_value(json_object_get(json_object_get(pre, "pattern"), "Regex"));
-    const char *behavior = json_string_value(json_object_get(pre, "behavior"));
-
-    if (!regex || !behavior || strcmp(behavior, "Isolated") || !plain(pre, "invert"))
-        return err_set(err, "the pre-tokenizer splits in a way that is not supported: a Regex, Isolated, is");
-    return add_step(v, PRE_SPLIT, regex, err);
-}
-
 static int read_pre(struct vocabulary *v, const json_t *pre, struct err *err) {
-    const char *type = type_of(pre);
-    const json_t *list = json_object_get(pre, "pretokenizers");
+    const char *steps[PRE_STEPS + 1] = { NULL };
 
-    if (!strcmp(type, "Sequence")) {
-        for (size_t i = 0; i < json_array_size(list); i++)
-            if (read_pre(v, json_array_get(list, i), err)) return -1;
-        return 0;
-    }
-    if (!strcmp(type, "Split")) return read_split(v, pre, err);
-    if (!strcmp(type, "Digits") && json_is_true(json_object_get(pre, "individual_digits")))
-        return add_step(v, PRE_DIGITS, "^\\p{N}", err);
-    if (!strcmp(type, "ByteLevel") && plain(pre, "add_prefix_space"))
-        return plain(pre, "use_regex") && json_object_get(pre, "use_regex") ? 0
-             : add_step(v, PRE_SPLIT, bpe_gpt2_pattern, err);
-    return err_set(err, "the pre-tokenizer is of a kind that is not supported: %s", type);
+    if (bpe_pre_steps(pre, steps, err)) return -1;
+    for (; steps[v->n_steps]; v->n_steps++)
+        if (bpe_compile(&v->steps[v->n_steps], steps[v->n_steps], err)) return -1;
+    return 0;
 }
 
 static int read_normalizer(struct vocabulary *v, const json_t *norm, struct err *err) {
@@ -245,102 +218,48 @@ static int read_normalizer(struct vocabulary *v, const json_t *norm, struct err 
     return 0;
 }
 
-static int read_tokenizer(struct vocabulary *v, const char *path, struct err *err) {
-    json_t *root = jsonl_load(path, err);
-    int r;
-
-    if (!root) return -1;
-    r = read_model(v, root, err) || read_added(v, root, err) ||
-        read_pre(v, json_object_get(root, "pre_tokenizer"), err) ||
-        read_normalizer(v, json_object_get(root, "normalizer"), err) ? -1 : 0;
-    if (r) err_prefix(err, "%s", path);
-    json_decref(root);
-    return r;
-}
-
-/* The template: a string, or of a list of named ones the one named "default". */
-static const char *find_template(const json_t *field) {
-    if (json_is_string(field)) return json_string_value(field);
-    for (size_t i = 0; i < json_array_size(field); i++) {
-        const json_t *entry = json_array_get(field, i);
-        const char *name = json_string_value(json_object_get(entry, "name"));
-
-        if (name && !strcmp(name, "default")) return json_string_value(json_object_get(entry, "template"));
-    }
-    return NULL;
-}
-
-/* tokenizer_config.json, where it is there: special tokens by role, the chat template. */
-static int read_config(struct bpe *t, const char *path, struct err *err) {
+/* Special tokens by role, the chat template. */
+static void read_config(struct bpe *t, const struct bpe_files *f) {
     static const char *const roles[BPE_ROLES] = { "bos_token", "eos_token", "pad_token" };
-    struct stat st;
-    json_t *root;
-    const char *text;
+    const char *template = bpe_files_template(f);
 
-    if (stat(path, &st) && errno == ENOENT) return 0;
-    if (!(root = jsonl_load(path, err))) return -1;
     for (int r = 0; r < BPE_ROLES; r++) {
-        const json_t *token = json_object_get(root, roles[r]);
+        const char *token = bpe_files_token(f, roles[r]);
 
-        text = json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
-        if (text) t->v->role[r] = bpe_id(t, text);
+        t->v->role[r] = token ? bpe_id(t, token) : -1;
     }
-    text = find_template(json_object_get(root, "chat_template"));
-    if (text) t->v->template = mem_strdup(text);
-    json_decref(root);
-    return 0;
+    if (template) t->v->template = mem_strdup(template);
 }
 
-/* chat_template.jinja, where it is there, comes before the configuration's. */
-static void read_template(struct bpe *t, const char *path) {
-    FILE *f = fopen(path, "rb");
-    struct buf b = { 0 };
-    char part[4096];
-    size_t n;
-
-    if (!f) return;
-    while ((n = fread(part, 1, sizeof part, f)) > 0) buf_add(&b, part, n);
-    fclose(f);
-    free(t->v->template);
-    t->v->template = mem_strdup(buf_text(&b));
-    buf_free(&b);
-}
-
-static int load_folder(struct bpe *t, const char *file, struct err *err) {
-    const char *slash = strrchr(file, '/');
-    char *path = NULL;
-    int dir = slash ? (int)(slash - file) + 1 : 0, r;
-
-    if (read_tokenizer(t->v, file, err)) return -1;
-    if (asprintf(&path, "%.*stokenizer_config.json", dir, file) < 0) abort();
-    r = read_config(t, path, err);
-    free(path);
-    if (asprintf(&path, "%.*schat_template.jinja", dir, file) < 0) abort();
-    read_template(t, path);
-    free(path);
-    return r;
-}
-
-struct bpe *bpe_load(const char *path, struct err *err) {
+struct bpe *bpe_new(const struct bpe_files *f, struct err *err) {
     struct bpe *t = mem_calloc(1, sizeof *t);
-    struct stat st;
-    char *file = NULL;
-    int r;
 
     t->v = mem_calloc(1, sizeof *t->v);
     t->cache = mem_calloc(CACHE_SIZE, sizeof *t->cache);
     t->match = pcre2_match_data_create(4, NULL);
-    for (int k = 0; k < BPE_ROLES; k++) t->v->role[k] = -1;
-    if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
-        if (asprintf(&file, "%s/tokenizer.json", path) < 0) abort();
-    } else {
-        file = mem_strdup(path);
+    if (read_model(t->v, f->tokenizer, err) || read_added(t->v, f->tokenizer, err) ||
+        read_pre(t->v, json_object_get(f->tokenizer, "pre_tokenizer"), err) ||
+        read_normalizer(t->v, json_object_get(f->tokenizer, "normalizer"), err)) {
+        bpe_free(t);
+        return NULL;
     }
-    r = load_folder(t, file, err);
-    free(file);
-    if (!r) return t;
-    bpe_free(t);
-    return NULL;
+    read_config(t, f);
+    return t;
+}
+
+struct bpe *bpe_load(const char *path, struct err *err) {
+    struct bpe_files f;
+    struct bpe *t;
+
+    if (bpe_files_load(&f, path, err)) return NULL;
+    if (!(t = bpe_new(&f, err))) {
+        char *file = bpe_files_path(path);
+
+        err_prefix(err, "%s", file);
+        free(file);
+    }
+    bpe_files_free(&f);
+    return t;
 }
 
 static void free_vocabulary(struct vocabulary *v) {

@@ -75,8 +75,10 @@ struct bpe {
     pcre2_match_data *match;
 };
 
-/* GPT-2's expression, and the byte that a character of a token's spelling stands for (-1: none). */
-extern const char *const bpe_gpt2_pattern;
+/* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's, each digit apart. */
+extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[], bpe_digit_pattern[];
+
+/* The byte that a character of a token's spelling stands for (-1: none). */
 int bpe_char_byte(uint32_t c);
 
 /* Bytes of a token's spelling in the file; characters outside the byte-level alphabet stand for themselves. */
@@ -89,8 +91,9 @@ int32_t bpe_char(const char *s, const char *end, int *len);
 /* Adds a character in UTF-8. */
 void bpe_put_char(struct buf *b, uint32_t c);
 
-/* Compiles an expression of a tokenizer.json. NULL with a sentence. */
-pcre2_code *bpe_compile(const char *pattern, struct err *err);
+/* Compiles an expression of a tokenizer.json into a step, whose code is the caller's. 0, or -1 with a
+ * sentence. */
+int bpe_compile(struct pre_step *step, const char *pattern, struct err *err);
 
 /* Calls word() for every word that the steps make of n bytes of UTF-8. */
 typedef void bpe_word(void *ctx, const char *s, size_t n);

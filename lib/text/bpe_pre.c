@@ -4,8 +4,15 @@
 #include "base/mem.h"
 #include "text/bpe_own.h"
 
-const char *const bpe_gpt2_pattern =
+const char bpe_gpt2_pattern[] =
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const char bpe_qwen2_pattern[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char bpe_llama3_pattern[] =
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+const char bpe_digit_pattern[] = "\\p{N}";
 
 int32_t bpe_char(const char *s, const char *end, int *len) {
     static const int32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -81,25 +88,26 @@ static void put_pattern(struct buf *b, const char *p) {
     }
 }
 
-pcre2_code *bpe_compile(const char *pattern, struct err *err) {
+int bpe_compile(struct pre_step *step, const char *pattern, struct err *err) {
+    bool digits = !strcmp(pattern, bpe_digit_pattern);
     struct buf b = { 0 };
-    pcre2_code *code;
     PCRE2_SIZE at;
     int number;
 
+    if (digits) buf_puts(&b, "^");
     put_pattern(&b, pattern);
-    code = pcre2_compile((PCRE2_SPTR)buf_text(&b), b.n, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &number,
-                         &at, NULL);
+    step->kind = digits ? PRE_DIGITS : PRE_SPLIT;
+    step->code = pcre2_compile((PCRE2_SPTR)buf_text(&b), b.n, PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK,
+                               &number, &at, NULL);
     buf_free(&b);
-    if (!code) {
+    if (!step->code) {
         PCRE2_UCHAR text[128];
 
         pcre2_get_error_message(number, text, sizeof text);
-        err_set(err, "the pre-tokenizer's expression: %s", (char *)text);
-        return NULL;
+        return err_set(err, "the pre-tokenizer's expression: %s", (char *)text);
     }
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);        /* without it, matching is slower but the same */
-    return code;
+    pcre2_jit_compile(step->code, PCRE2_JIT_COMPLETE);  /* without it, matching is slower but the same */
+    return 0;
 }
 
 /* The remaining steps, for one piece of text. */

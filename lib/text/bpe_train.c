@@ -8,11 +8,15 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "text/bpe_json.h"
 #include "text/bpe_own.h"
 
-static const char qwen2_pattern[] =
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|"
-    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+/* The expressions that cut words, NULL behind the last. */
+static const char *const pre_steps[][3] = {
+    [BPE_PRE_SMOLLM] = { bpe_digit_pattern, bpe_gpt2_pattern },
+    [BPE_PRE_GPT2] = { bpe_gpt2_pattern },
+    [BPE_PRE_QWEN2] = { bpe_qwen2_pattern },
+};
 
 struct word {
     char *bytes;
@@ -45,10 +49,7 @@ struct bpe_trainer *bpe_trainer_new(enum bpe_pre pre) {
     struct err err;
 
     t->pre = pre;
-    if (pre == BPE_PRE_SMOLLM) t->steps[t->n_steps++] = (struct pre_step){ PRE_DIGITS, bpe_compile("^\\p{N}", &err) };
-    t->steps[t->n_steps++] = (struct pre_step){
-        PRE_SPLIT, bpe_compile(pre == BPE_PRE_QWEN2 ? qwen2_pattern : bpe_gpt2_pattern, &err)
-    };
+    for (const char *const *step = pre_steps[pre]; *step; step++) bpe_compile(&t->steps[t->n_steps++], *step, &err);
     t->match = pcre2_match_data_create(4, NULL);
     return t;
 }
@@ -299,37 +300,13 @@ static json_t *learn_merges(struct learning *l, int vocab, long min_count) {
     return merges;
 }
 
-static json_t *pre_json(enum bpe_pre pre) {
-    json_t *bytes = json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1,
-                              "use_regex", pre != BPE_PRE_QWEN2);
-    json_t *first;
-
-    if (pre == BPE_PRE_GPT2) return bytes;
-    first = pre == BPE_PRE_SMOLLM
-        ? json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1)
-        : json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", qwen2_pattern, "behavior",
-                    "Isolated", "invert", 0);
-    return json_pack("{s:s, s:[o,o]}", "type", "Sequence", "pretokenizers", first, bytes);
-}
-
-static json_t *byte_level(void) {
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1,
-                     "use_regex", 1);
-}
-
 static json_t *tokenizer_json(const struct learning *l, json_t *merges, size_t n_special) {
     json_t *vocab = json_object(), *added = json_array();
 
     for (int i = 0; i < l->n; i++) json_object_set_new(vocab, l->piece[i], json_integer(i));
     for (size_t i = 0; i < n_special; i++)
-        json_array_append_new(added, json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", (int)i, "content",
-                                               l->piece[i], "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                               "normalized", 0, "special", 1));
-    return json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:n, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:o, s:o}}",
-                     "version", "1.0", "truncation", "padding", "added_tokens", added, "normalizer",
-                     "pre_tokenizer", pre_json(l->t->pre), "post_processor", "decoder", byte_level(), "model",
-                     "type", "BPE", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-                     "fuse_unk", 0, "byte_fallback", 0, "vocab", vocab, "merges", merges);
+        json_array_append_new(added, bpe_added_json((int)i, l->piece[i], true));
+    return bpe_tokenizer_json(vocab, merges, added, bpe_pre_json(pre_steps[l->t->pre]));
 }
 
 json_t *bpe_trainer_run(struct bpe_trainer *t, int vocab, long min_count, const char *const *special,
