@@ -1,5 +1,5 @@
-/* config — any JSON as a config.json: refused with a sentence, or what is written of it reads back the same, and
- * its angles are numbers. The same JSON as PEFT's adapter_config.json of a small model. */
+/* config — any JSON as a config.json: refused with a sentence, or what is written of it reads back
+ * the same, and its angles are numbers. And as PEFT's adapter_config.json of a small model. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -54,7 +54,8 @@ static void check_adapter(const json_t *obj) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    json_t *obj = json_loadb((const char *)data, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+    const size_t flags = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES;
+    json_t *obj = json_loadb((const char *)data, size, flags, NULL);
 
     if (json_is_object(obj)) {
         check_config(obj);

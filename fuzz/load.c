@@ -1,5 +1,5 @@
-/* load — any bytes as a data set, in the format that they seem to have or that the last byte asks for: refused
- * with a sentence, or the records that graphload writes give the graph that it saves. */
+/* load — any bytes as a data set, in the format that they seem to have or that the last byte asks
+ * for: refused with a sentence, or the records that graphload writes give the graph it saves. */
 #define _GNU_SOURCE
 #include <stdint.h>
 #include <stdlib.h>

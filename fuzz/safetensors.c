@@ -1,5 +1,5 @@
-/* safetensors — any bytes as a file: refused with a sentence, or every tensor is found and read, and they fill
- * the file. */
+/* safetensors — any bytes as a file: refused with a sentence, or every tensor is found and read,
+ * and they fill the file. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

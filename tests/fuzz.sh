@@ -19,14 +19,17 @@ safetensors() {
 # Headers of real files, each tensor cut down to a number; and all that the format knows besides.
 seeds_safetensors() {
     local header n=0 file cut='to_entries | map(select(.value.dtype)) | .[:3] | to_entries |
-        map(.key as $k | .value | .value.dtype = "F32" | .value.shape = [1, 1] | .value.data_offsets = [4 * $k, 4 * $k + 4]) | from_entries'
+        map(.key as $k | .value | .value = {dtype: "F32", shape: [1, 1], data_offsets: [4 * $k, 4 * $k + 4]}) |
+        from_entries'
     for file in "$fixtures"/models/*/*.safetensors; do
         header=$(tail -c +9 "$file" | head -c "$(head -c 8 "$file" | od -An -t u8)" | jq -c "$cut")
         n=$((n + 1))
         safetensors "$header" 12 > "$1/model-$n"
     done
-    safetensors '{"__metadata__":{"format":"pt","checksum":"0"},"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}' 4 > "$1/meta"
-    safetensors '{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[0],"data_offsets":[4,4]}}' 4 > "$1/scalar"
+    safetensors '{"__metadata__":{"format":"pt","checksum":"0"},
+        "a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}' 4 > "$1/meta"
+    safetensors '{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},
+        "b":{"dtype":"BF16","shape":[0],"data_offsets":[4,4]}}' 4 > "$1/scalar"
     safetensors '{}   ' 0 > "$1/empty"
 }
 

@@ -34,18 +34,21 @@ void safetensors_shape_text(char *text, size_t size, const size_t *shape, int di
 }
 
 /* Finds where the header ends and the data begin, and looks at its bytes. */
-static int find_data(struct safetensors *st, const unsigned char *file, size_t size, struct err *err) {
+static int find_data(struct safetensors *st, const unsigned char *file, size_t size,
+                     struct err *err) {
     uint64_t length = 0;
 
     if (size < 8) return err_set(err, "too short for a safetensors file");
     for (int i = 7; i >= 0; i--) length = length << 8 | file[i];
     if (length > max_header || length > size - 8)
-        return err_set(err, "the header's length of %llu bytes is beyond the %s", (unsigned long long)length,
+        return err_set(err, "the header's length of %llu bytes is beyond the %s",
+                       (unsigned long long)length,
                        length > size - 8 ? "file" : "format's limit of 100000000");
     st->data = file + 8 + length;
     st->bytes = size - 8 - (size_t)length;
     if (!length || file[8] != '{') return err_set(err, "the header does not begin with '{'");
-    if (!utf8_valid((const char *)file + 8, (size_t)length)) return err_set(err, "the header is not UTF-8");
+    if (!utf8_valid((const char *)file + 8, (size_t)length))
+        return err_set(err, "the header is not UTF-8");
     return 0;
 }
 
@@ -75,7 +78,8 @@ static int read_shape(struct safetensors_tensor *t, struct scan at, struct err *
         size_t size;
 
         if (t->dims == SAFETENSORS_DIMS)
-            return err_set(err, "tensor %s: \"shape\" has more than %d sizes", t->name, SAFETENSORS_DIMS);
+            return err_set(err, "tensor %s: \"shape\" has more than %d sizes", t->name,
+                           SAFETENSORS_DIMS);
         if (!scan_size(&at, &size) || __builtin_mul_overflow(t->n, size, &t->n))
             return err_set(err, "tensor %s: \"shape\" holds a bad size", t->name);
         t->shape[t->dims] = size;
@@ -86,8 +90,8 @@ static int read_shape(struct safetensors_tensor *t, struct scan at, struct err *
 static bool two_sizes(struct scan at, size_t *a, size_t *b) {
     bool first = true;
 
-    return scan_array(&at) && scan_entry(&at, &first) && scan_size(&at, a) && scan_entry(&at, &first) &&
-           scan_size(&at, b) && !scan_entry(&at, &first) && at.p;
+    return scan_array(&at) && scan_entry(&at, &first) && scan_size(&at, a) &&
+           scan_entry(&at, &first) && scan_size(&at, b) && !scan_entry(&at, &first) && at.p;
 }
 
 static int read_tensor(struct safetensors *st, struct scan *s, const char *name, struct err *err) {
@@ -99,7 +103,8 @@ static int read_tensor(struct safetensors *st, struct scan *s, const char *name,
     st->tensors = mem_grow(st->tensors, st->n, &st->cap, sizeof *st->tensors);
     t = &st->tensors[st->n++];
     *t = (struct safetensors_tensor){ .name = arena_strdup(&st->names, name) };
-    if (!scan_fields(s, fields, 3, at)) return err_set(err, "tensor %s: not an object of JSON", name);
+    if (!scan_fields(s, fields, 3, at))
+        return err_set(err, "tensor %s: not an object of JSON", name);
     if (read_type(t, at[0], &width, err) || read_shape(t, at[1], err)) return -1;
     if (!two_sizes(at[2], &begin, &end) || begin > end || end > st->bytes)
         return err_set(err, "tensor %s: \"data_offsets\" are not two places in the file", name);
@@ -134,7 +139,8 @@ static int read_header(struct safetensors *st, const char *text, size_t n, struc
 
     scan_object(&s);
     while (!r && scan_member(&s, &first, &name))
-        r = strcmp(name.s, "__metadata__") ? read_tensor(st, &s, name.s, err) : read_meta(st, &s, err);
+        r = strcmp(name.s, "__metadata__") ? read_tensor(st, &s, name.s, err)
+                                           : read_meta(st, &s, err);
     if (!r && !scan_end(&s, text + n)) {
         const char *last = st->n ? st->tensors[st->n - 1].name : "none";
 
@@ -158,7 +164,8 @@ static int check_places(struct safetensors *st, struct err *err) {
     if (st->n) qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
     for (size_t i = 0; i < st->n; i++) {
         if (st->tensors[i].data != at)
-            return err_set(err, "tensor %s: its bytes overlap others or leave a gap", st->tensors[i].name);
+            return err_set(err, "tensor %s: its bytes overlap others or leave a gap",
+                           st->tensors[i].name);
         at += st->tensors[i].bytes;
     }
     if (at != st->data + st->bytes) return err_set(err, "bytes after the last tensor");
@@ -193,7 +200,8 @@ static int parse(struct safetensors *st, const unsigned char *file, size_t size,
     return r || check_places(st, err) || order_names(st, err) ? -1 : 0;
 }
 
-int safetensors_open_memory(struct safetensors *st, const void *file, size_t size, struct err *err) {
+int safetensors_open_memory(struct safetensors *st, const void *file, size_t size,
+                            struct err *err) {
     *st = (struct safetensors){ 0 };
     if (!parse(st, file, size, err)) return 0;
     safetensors_close(st);

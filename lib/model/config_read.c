@@ -1,5 +1,5 @@
 /* config_read — config.json of Hugging Face, in both spellings of the rotary part: rope_theta with
- * rope_scaling (transformers 4), rope_parameters (transformers 5). A null is as good as an absence. */
+ * rope_scaling (transformers 4), rope_parameters (transformers 5). A null is an absence. */
 #include <stdint.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ static const json_t *given(const json_t *obj, const char *name) {
 static int read_size(const json_t *obj, const char *name, int standard, int *out, struct err *err) {
     int64_t x = standard;
 
-    if ((given(obj, name) || !standard) && jsonl_int(obj, name, 1, CONFIG_MAX_SIZE, &x, err)) return -1;
+    if ((given(obj, name) || !standard) && jsonl_int(obj, name, 1, CONFIG_MAX_SIZE, &x, err))
+        return -1;
     *out = (int)x;
     return 0;
 }
@@ -56,7 +57,8 @@ static int read_scaling(struct rope_scaling *s, const json_t *rope, struct err *
     if (read_rope_type(rope, &type, err)) return -1;
     if (!type || !strcmp(type, "default")) return 0;
     if (strcmp(type, "llama3")) return err_set(err, "rope type \"%s\" is not supported", type);
-    if (jsonl_number(rope, "factor", &s->factor, err) || jsonl_number(rope, "low_freq_factor", &s->low_freq, err) ||
+    if (jsonl_number(rope, "factor", &s->factor, err) ||
+        jsonl_number(rope, "low_freq_factor", &s->low_freq, err) ||
         jsonl_number(rope, "high_freq_factor", &s->high_freq, err) ||
         read_size(rope, "original_max_position_embeddings", 0, &s->original_positions, err))
         return -1;
@@ -73,8 +75,8 @@ static int check_whole(const json_t *obj, struct err *err) {
 }
 
 /* rope_scaling or rope_parameters; *theta is 0 while no base is known. */
-static int read_rope_object(const json_t *obj, const char *name, struct rope_scaling *s, double *theta,
-                            struct err *err) {
+static int read_rope_object(const json_t *obj, const char *name, struct rope_scaling *s,
+                            double *theta, struct err *err) {
     json_t *rope, *v;
     double own = *theta;
     const char *key;
@@ -83,7 +85,8 @@ static int read_rope_object(const json_t *obj, const char *name, struct rope_sca
     json_object_foreach(rope, key, v)
         if (json_is_object(v)) return err_set(err, "%s by kind of layer are not supported", name);
     if (read_real(rope, "rope_theta", &own, err)) return -1;
-    if (*theta && own != *theta) return err_set(err, "rope_theta is %g and, in %s, %g", *theta, name, own);
+    if (*theta && own != *theta)
+        return err_set(err, "rope_theta is %g and, in %s, %g", *theta, name, own);
     *theta = own;
     return read_scaling(s, rope, err);
 }
@@ -125,7 +128,7 @@ static int check_layers(const struct config *c, const json_t *obj, struct err *e
 
 /* Parts that we do not compute: what is given of them must be false or 0. */
 static int refuse_parts(enum config_arch arch, const json_t *obj, struct err *err) {
-    enum { LLAMA = 1 << ARCH_LLAMA, QWEN2 = 1 << ARCH_QWEN2, QWEN3 = 1 << ARCH_QWEN3, ALL = LLAMA | QWEN2 | QWEN3 };
+    enum { LLAMA = 1 << ARCH_LLAMA, QWEN3 = 1 << ARCH_QWEN3, ALL = ~0 };
     static const struct {
         const char *name, *what;
         int archs;              /* for which the name means something */
@@ -145,7 +148,8 @@ static int refuse_parts(enum config_arch arch, const json_t *obj, struct err *er
         const json_t *v = given(obj, parts[i].name);
 
         if (!v || json_is_false(v) || (json_is_integer(v) && !json_integer_value(v))) continue;
-        if (!(parts[i].archs & 1 << arch) || (no_window && !strcmp(parts[i].name, "sliding_window"))) continue;
+        if (!(parts[i].archs & 1 << arch)) continue;
+        if (no_window && !strcmp(parts[i].name, "sliding_window")) continue;
         return err_set(err, "%s: %s is not supported", parts[i].name, parts[i].what);
     }
     return 0;
@@ -166,12 +170,15 @@ static int read_arch(struct config *c, const json_t *obj, struct err *err) {
 }
 
 /* A token id, or -1. */
-static int read_token(const struct config *c, const json_t *v, const char *name, int *out, struct err *err) {
+static int read_token(const struct config *c, const json_t *v, const char *name, int *out,
+                      struct err *err) {
     json_int_t id = v ? json_integer_value(v) : -1;
 
-    if (v && (!json_is_integer(v) || id < -1)) return err_set(err, "\"%s\" is not a token id", name);
+    if (v && (!json_is_integer(v) || id < -1))
+        return err_set(err, "\"%s\" is not a token id", name);
     if (id >= c->vocab)
-        return err_set(err, "%s %lld is beyond the vocabulary of %d", name, (long long)id, c->vocab);
+        return err_set(err, "%s %lld is beyond the vocabulary of %d", name, (long long)id,
+                       c->vocab);
     *out = (int)id;
     return 0;
 }
@@ -182,9 +189,10 @@ static int read_eos(struct config *c, const json_t *v, struct err *err) {
 
     if (n > CONFIG_MAX_EOS) return err_set(err, "more than %d eos_token_id", CONFIG_MAX_EOS);
     for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_is_array(v) ? json_array_get(v, i) : v;
         int *id = &c->eos[c->n_eos];
 
-        if (read_token(c, json_is_array(v) ? json_array_get(v, i) : v, "eos_token_id", id, err)) return -1;
+        if (read_token(c, one, "eos_token_id", id, err)) return -1;
         c->n_eos += *id >= 0;
     }
     return 0;
@@ -192,26 +200,29 @@ static int read_eos(struct config *c, const json_t *v, struct err *err) {
 
 /* Without head_dim Qwen3 has 128, the others share hidden_size among their heads. */
 static int read_sizes(struct config *c, const json_t *obj, struct err *err) {
-    int share;
+    int positions = c->arch == ARCH_LLAMA ? 2048 : 32768, share;
 
-    if (read_size(obj, "vocab_size", 0, &c->vocab, err) || read_size(obj, "hidden_size", 0, &c->hidden, err) ||
+    if (read_size(obj, "vocab_size", 0, &c->vocab, err) ||
+        read_size(obj, "hidden_size", 0, &c->hidden, err) ||
         read_size(obj, "num_hidden_layers", 0, &c->layers, err) ||
         read_size(obj, "num_attention_heads", 0, &c->heads, err) ||
         read_size(obj, "num_key_value_heads", c->heads, &c->kv_heads, err) ||
         read_size(obj, "intermediate_size", 0, &c->intermediate, err) ||
-        read_size(obj, "max_position_embeddings", c->arch == ARCH_LLAMA ? 2048 : 32768, &c->max_positions, err))
+        read_size(obj, "max_position_embeddings", positions, &c->max_positions, err))
         return -1;
     share = c->arch == ARCH_QWEN3 ? 128 : c->hidden / c->heads;
-    if (c->arch != ARCH_QWEN3 && !given(obj, "head_dim") && (!share || c->hidden % c->heads))
-        return err_set(err, "hidden_size %d is not a multiple of num_attention_heads %d", c->hidden, c->heads);
+    if (c->arch != ARCH_QWEN3 && !given(obj, "head_dim") && c->hidden % c->heads)
+        return err_set(err, "hidden_size %d is not a multiple of num_attention_heads %d",
+                       c->hidden, c->heads);
     return read_size(obj, "head_dim", share, &c->head_dim, err);
 }
 
 int config_read(struct config *c, const json_t *obj, struct err *err) {
     if (read_arch(c, obj, err) || read_sizes(c, obj, err)) return -1;
     c->norm_eps = 1e-6;
-    if (read_real(obj, "rms_norm_eps", &c->norm_eps, err) || read_rope(c, obj, err) || check_layers(c, obj, err) ||
-        read_flag(obj, "tie_word_embeddings", &c->tied, err) || read_eos(c, given(obj, "eos_token_id"), err) ||
+    if (read_real(obj, "rms_norm_eps", &c->norm_eps, err) || read_rope(c, obj, err) ||
+        check_layers(c, obj, err) || read_flag(obj, "tie_word_embeddings", &c->tied, err) ||
+        read_eos(c, given(obj, "eos_token_id"), err) ||
         read_token(c, given(obj, "bos_token_id"), "bos_token_id", &c->bos, err) ||
         read_token(c, given(obj, "pad_token_id"), "pad_token_id", &c->pad, err))
         return -1;

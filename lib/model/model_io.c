@@ -22,7 +22,8 @@ static int read_shards(const struct model *m, const char *dir, const json_t *map
         const char *shard = json_string_value(file);
 
         if (!shard || !*shard || strchr(shard, '/')) {
-            r = err_set(err, "%s/model.safetensors.index.json: tensor %s: no name of a file beside it", dir, name);
+            r = err_set(err, "%s/model.safetensors.index.json: tensor %s: no name of a file beside it",
+                        dir, name);
             break;
         }
         if (json_object_get(done, shard)) continue;

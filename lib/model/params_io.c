@@ -45,8 +45,8 @@ static void read_tensor(const struct tensor *t, const struct safetensors_tensor 
     }
 }
 
-/* A tensor of a layer that the table does not have would change what the layer computes. (Old files of
- * transformers hold the frequencies of the rotary part, which follow from the configuration.) */
+/* A tensor of a layer that the table does not have would change what the layer computes. (Old files
+ * of transformers hold the frequencies of the rotary part, which follow from the configuration.) */
 static int refuse_strangers(const struct safetensors *st, const bool *known, struct err *err) {
     for (size_t i = 0; i < st->n; i++) {
         const char *name = st->tensors[i].name, *end = strrchr(name, '.');
@@ -58,8 +58,8 @@ static int refuse_strangers(const struct safetensors *st, const bool *known, str
 }
 
 /* Reads the tensors of the table that the file holds, and marks them. */
-static int read_tensors(const struct params *p, real *block, const struct safetensors *st, bool *have, bool *known,
-                        struct err *err) {
+static int read_tensors(const struct params *p, real *block, const struct safetensors *st,
+                        bool *have, bool *known, struct err *err) {
     for (int i = 0; i < p->n_tensors; i++) {
         const struct safetensors_tensor *f = safetensors_find(st, p->tensors[i].name);
 
