@@ -65,13 +65,14 @@ seeds_gguf() {
     find "$fixtures/gguf" -name '*.gguf' -size -9 -exec cp {} "$1" \;
 }
 
-# The bytes, the special tokens and the first merges.
+# The bytes, the special tokens and the first merges, with what stands beside them.
 seeds_tokenizer() {
-    local file
-    for file in "$fixtures"/tokenizers/*/tokenizer.json; do
-        jq -c '.model.vocab |= with_entries(select(.value < 300)) | .model.vocab as $v | .model.merges |=
+    local dir
+    for dir in "$fixtures"/tokenizers/*/; do
+        jq -c --slurpfile beside "$dir/tokenizer_config.json" '. + $beside[0] |
+            .model.vocab |= with_entries(select(.value < 300)) | .model.vocab as $v | .model.merges |=
             map(select((if type == "array" then add else sub(" "; "") end) as $piece | $v[$piece]))' \
-            "$file" > "$1/${file//\//-}"
+            "$dir/tokenizer.json" > "$1/${dir//\//-}"
     done
 }
 
