@@ -2,6 +2,7 @@
 #   make          build bin/*             make test       every test         make demo       the whole road
 #   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
 #   make install  PREFIX, DESTDIR         make bench      speed, as JSONL    make crash      kill -9, resume
+#   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CFLAGS  ?= -O2 -g
@@ -17,6 +18,9 @@ LIB   := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
 # Units whose names end in 64 check numbers in a build in which a real (tensor/real.h) is a double.
 LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rl/*.c))
 UNIT64 := $(filter %64,$(UNIT))
+# Fuzz targets: clang's libFuzzer over all but the kernels, in a folder of their own.
+FUZZ   := $(patsubst fuzz/%.c,out/fuzz/%,$(wildcard fuzz/*.c))
+FUZZCC  = clang-14 $(R2FLAGS) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 MAN  := $(wildcard man/*.[157])
 # For a make within a recipe: on all cores, unless the caller chose a number of jobs.
 QUIET = --no-print-directory -s $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -43,6 +47,14 @@ $(BIN) $(BENCH) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
 $(UNIT64): %: %.d64.o lib/libr2rec64.a lib/libr2rec.a
 	$(LINK)
 
+out/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZCC) -fsanitize=fuzzer-no-link -MMD -c -o $@ $<
+
+out/fuzz/lib.a: $(patsubst %,out/fuzz/%,$(filter-out lib/tensor/%,$(LIB))) $(filter lib/tensor/%,$(LIB))
+$(FUZZ): out/fuzz/%: out/fuzz/fuzz/%.o out/fuzz/lib.a
+	$(FUZZCC) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
 test: deps
 	@$(MAKE) $(QUIET) $(BIN) $(UNIT)
 	@tests/run.sh
@@ -57,6 +69,11 @@ demo ml-100k smollm2: deps
 bench: deps
 	@$(MAKE) $(QUIET) all $(BENCH)
 	@pipelines/bench.sh
+
+fuzz fuzz-planted:
+	@pipelines/deps.sh clang-14 libclang-rt-14-dev
+	@$(MAKE) $(QUIET) $(FUZZ) bin/graphload
+	@tests/fuzz.sh $(if $(filter fuzz,$@),run,planted)
 
 crash: all
 	@tests/crash.sh
@@ -73,5 +90,5 @@ uninstall:
 clean:
 	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
--include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d)
-.PHONY: all deps test sanitize demo ml-100k smollm2 bench crash install uninstall clean
+-include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d out/fuzz/fuzz/*.d out/fuzz/lib/*/*.d)
+.PHONY: all deps test sanitize demo ml-100k smollm2 bench fuzz fuzz-planted crash install uninstall clean

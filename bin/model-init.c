@@ -89,7 +89,7 @@ static int make_config(struct config *c, const struct options *o, const struct b
         c->n_eos = 1;
         if (c->eos[0] < 0) return err_set(err, "%s: no special token to end an answer with", o->tokenizer);
     }
-    return config_check(c, err);
+    return config_check(c, err) || model_fits(c, sizeof(real), err) ? -1 : 0;
 }
 
 /* A tokenizer that comes alone (bpe-train's) gets the plain chat form. */

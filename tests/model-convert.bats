@@ -165,7 +165,7 @@ tensor_type() {
 }
 
 
-# tests/unit/gguf_model.c has the rest of what is refused in a GGUF file.
+# tests/unit/gguf_refused.c has the rest of what is refused in a GGUF file.
 @test "model-convert: names what is wrong, and leaves nothing behind" {
     with_tokenizer llama-tiny smollm
     convert -o good.gguf llama-tiny

@@ -9,7 +9,7 @@ struct err {
     char msg[512];
 };
 
-/* Formats the sentence, cut to fit. Always returns -1. */
+/* Formats the sentence, cut to fit, '?' for control characters. Always returns -1. */
 int err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " in front of the sentence that is there. Always returns -1. */

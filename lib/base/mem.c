@@ -62,6 +62,17 @@ void *mem_grow(void *p, size_t n, size_t *cap, size_t size) {
     return mem_realloc(p, *cap, size);
 }
 
+double mem_available(void) {
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    double kib = 0;
+
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %lf", &kib) == 1) break;
+    if (f) fclose(f);
+    return kib * 1024;
+}
+
 void *arena_alloc(struct arena *a, size_t n, size_t size) {
     size_t bytes = (product(n, size) + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     struct arena_block *b = a->blocks;
@@ -77,6 +88,12 @@ void *arena_alloc(struct arena *a, size_t n, size_t size) {
     }
     a->used += bytes;
     return (char *)b + ARENA_HEAD + a->used - bytes;
+}
+
+char *arena_strdup(struct arena *a, const char *s) {
+    size_t n = strlen(s) + 1;
+
+    return memcpy(arena_alloc(a, n, 1), s, n);
 }
 
 /* The newest block is the largest, since each is at least twice the one before or holds more. */

@@ -24,6 +24,9 @@ char *mem_strdup(const char *s);
  * `p` holds n elements of which *cap are allocated; returns p or its new place. */
 void *mem_grow(void *p, size_t n, size_t *cap, size_t size);
 
+/* Bytes that can be had without swapping; 0: not known. */
+double mem_available(void);
+
 /* An arena serves what dies together: take pieces, then drop all of them at once.
  * Zero-initialise it. Pieces are aligned to 16 bytes and not cleared. */
 struct arena {
@@ -33,6 +36,9 @@ struct arena {
 
 /* n elements that live until arena_reset or arena_free. */
 void *arena_alloc(struct arena *a, size_t n, size_t size);
+
+/* A copy of the string, which lives as long. */
+char *arena_strdup(struct arena *a, const char *s);
 
 /* Drops every piece; keeps the largest block for the next use. */
 void arena_reset(struct arena *a);

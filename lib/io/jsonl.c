@@ -30,10 +30,13 @@ static void close_file(struct jsonl *in) {
 }
 
 json_t *jsonl_parse(const char *line, size_t n, struct err *err) {
+    const char *zero = memchr(line, 0, n);      /* jansson passes over one behind a number */
     json_error_t e;
-    json_t *rec = json_loadb(line, n, JSON_REJECT_DUPLICATES, &e);
+    json_t *rec = zero ? NULL : json_loadb(line, n, JSON_REJECT_DUPLICATES, &e);
 
-    if (!rec) {
+    if (zero) {
+        err_set(err, "column %zu: a zero byte: this is not text", (size_t)(zero - line) + 1);
+    } else if (!rec) {
         err_set(err, "column %d: %s", e.column, e.text);
     } else if (!json_is_object(rec)) {
         json_decref(rec);
@@ -122,14 +125,16 @@ int jsonl_number(const json_t *rec, const char *field, double *out, struct err *
 
 int jsonl_int(const json_t *rec, const char *field, int64_t lo, int64_t hi, int64_t *out,
               struct err *err) {
+    const json_t *v = json_object_get(rec, field);
+    int64_t whole;
     double x = 0;
 
     if (jsonl_number(rec, field, &x, err)) return -1;
-    if (x != floor(x) || x < (double)lo || x > (double)hi)
+    whole = json_is_integer(v) ? json_integer_value(v) : fabs(x) < 0x1p63 ? (int64_t)x : INT64_MIN;
+    if ((!json_is_integer(v) && (double)whole != x) || whole < lo || whole > hi)
         return err_set(err, "\"%s\" is not a whole number from %lld to %lld", field, (long long)lo,
                        (long long)hi);
-    *out = json_is_integer(json_object_get(rec, field))
-        ? json_integer_value(json_object_get(rec, field)) : (int64_t)x;
+    *out = whole;
     return 0;
 }
 

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/utf8.h"
 #include "io/half.h"
 #include "io/map.h"
+#include "io/scan.h"
 
 /* The format's own limit on the header (safetensors 0.4, MAX_HEADER_SIZE). */
 static const uint64_t max_header = 100000000;
@@ -32,72 +33,121 @@ void safetensors_shape_text(char *text, size_t size, const size_t *shape, int di
     if (at < size) snprintf(text + at, size - at, "]");
 }
 
-static int read_header(struct safetensors *st, struct err *err) {
-    const unsigned char *p = st->map;
-    uint64_t n = 0;
-    json_error_t je;
+/* Finds where the header ends and the data begin, and looks at its bytes. */
+static int find_data(struct safetensors *st, const unsigned char *file, size_t size,
+                     struct err *err) {
+    uint64_t length = 0;
 
-    if (st->size < 8) return err_set(err, "too short for a safetensors file");
-    for (int i = 7; i >= 0; i--) n = n << 8 | p[i];
-    if (n > max_header || n > st->size - 8)
-        return err_set(err, "the header's length of %llu bytes is beyond the file", (unsigned long long)n);
-    st->header = json_loadb((const char *)p + 8, (size_t)n, JSON_REJECT_DUPLICATES, &je);
-    if (!st->header) return err_set(err, "bad header: %s", je.text);
-    if (!json_is_object(st->header)) return err_set(err, "the header is not an object");
-    st->data = p + 8 + n;
-    st->bytes = st->size - 8 - (size_t)n;
+    if (size < 8) return err_set(err, "too short for a safetensors file");
+    for (int i = 7; i >= 0; i--) length = length << 8 | file[i];
+    if (length > max_header || length > size - 8)
+        return err_set(err, "the header's length of %llu bytes is beyond the %s",
+                       (unsigned long long)length,
+                       length > size - 8 ? "file" : "format's limit of 100000000");
+    st->data = file + 8 + length;
+    st->bytes = size - 8 - (size_t)length;
+    if (!length || file[8] != '{') return err_set(err, "the header does not begin with '{'");
+    if (!utf8_valid((const char *)file + 8, (size_t)length))
+        return err_set(err, "the header is not UTF-8");
     return 0;
 }
 
-/* A whole number that a size_t holds. */
-static int size_of_json(const json_t *j, size_t *out) {
-    if (!json_is_integer(j) || json_integer_value(j) < 0) return -1;
-    *out = (size_t)json_integer_value(j);
-    return 0;
-}
+static int read_type(struct safetensors_tensor *t, struct scan at, size_t *width, struct err *err) {
+    struct buf name = { 0 };
+    size_t i = 0, n = sizeof types / sizeof *types;
 
-static int read_type(struct safetensors_tensor *t, const json_t *obj, size_t *width, struct err *err) {
-    const char *name = json_string_value(json_object_get(obj, "dtype"));
-
-    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++) {
-        if (strcmp(name, types[i].name)) continue;
+    scan_string(&at, &name);
+    while (i < n && strcmp(buf_text(&name), types[i].name)) i++;
+    if (i < n) {
         t->type = types[i].type;
         t->type_name = types[i].name;
         *width = types[i].bytes;
-        return 0;
+    } else {
+        err_set(err, "tensor %s: dtype \"%s\" is not known", t->name, buf_text(&name));
     }
-    return err_set(err, "tensor %s: dtype \"%s\" is not known", t->name, name ? name : "");
+    buf_free(&name);
+    return i < n ? 0 : -1;
 }
 
-static int read_shape(struct safetensors_tensor *t, const json_t *obj, struct err *err) {
-    const json_t *shape = json_object_get(obj, "shape");
+static int read_shape(struct safetensors_tensor *t, struct scan at, struct err *err) {
+    bool first = true;
 
-    if (!json_is_array(shape) || json_array_size(shape) > SAFETENSORS_DIMS)
-        return err_set(err, "tensor %s: \"shape\" is not an array of at most %d sizes", t->name,
-                       SAFETENSORS_DIMS);
-    t->dims = (int)json_array_size(shape);
     t->n = 1;
-    for (int i = 0; i < t->dims; i++)
-        if (size_of_json(json_array_get(shape, (size_t)i), &t->shape[i]) ||
-            __builtin_mul_overflow(t->n, t->shape[i], &t->n))
+    scan_array(&at);
+    for (; scan_entry(&at, &first); t->dims++) {
+        size_t size;
+
+        if (t->dims == SAFETENSORS_DIMS)
+            return err_set(err, "tensor %s: \"shape\" has more than %d sizes", t->name,
+                           SAFETENSORS_DIMS);
+        if (!scan_size(&at, &size) || __builtin_mul_overflow(t->n, size, &t->n))
             return err_set(err, "tensor %s: \"shape\" holds a bad size", t->name);
-    return 0;
+        t->shape[t->dims] = size;
+    }
+    return at.p ? 0 : err_set(err, "tensor %s: \"shape\" is missing or not an array", t->name);
 }
 
-static int read_tensor(struct safetensors *st, struct safetensors_tensor *t, const json_t *obj,
-                       struct err *err) {
-    const json_t *at = json_object_get(obj, "data_offsets");
+static bool two_sizes(struct scan at, size_t *a, size_t *b) {
+    bool first = true;
+
+    return scan_array(&at) && scan_entry(&at, &first) && scan_size(&at, a) &&
+           scan_entry(&at, &first) && scan_size(&at, b) && !scan_entry(&at, &first) && at.p;
+}
+
+static int read_tensor(struct safetensors *st, struct scan *s, const char *name, struct err *err) {
+    static const char *const fields[] = { "dtype", "shape", "data_offsets" };
+    struct safetensors_tensor *t;
+    struct scan at[3];
     size_t width = 0, begin, end, want;
 
-    if (read_type(t, obj, &width, err) || read_shape(t, obj, err)) return -1;
-    if (json_array_size(at) != 2 || size_of_json(json_array_get(at, 0), &begin) ||
-        size_of_json(json_array_get(at, 1), &end) || begin > end || end > st->bytes)
-        return err_set(err, "tensor %s: \"data_offsets\" are not two places in the file", t->name);
+    st->tensors = mem_grow(st->tensors, st->n, &st->cap, sizeof *st->tensors);
+    t = &st->tensors[st->n++];
+    *t = (struct safetensors_tensor){ .name = arena_strdup(&st->names, name) };
+    if (!scan_fields(s, fields, 3, at))
+        return err_set(err, "tensor %s: not an object of JSON", name);
+    if (read_type(t, at[0], &width, err) || read_shape(t, at[1], err)) return -1;
+    if (!two_sizes(at[2], &begin, &end) || begin > end || end > st->bytes)
+        return err_set(err, "tensor %s: \"data_offsets\" are not two places in the file", name);
     if (__builtin_mul_overflow(t->n, width, &want) || want != end - begin)
-        return err_set(err, "tensor %s: its shape does not have %zu bytes", t->name, end - begin);
+        return err_set(err, "tensor %s: its shape does not have %zu bytes", name, end - begin);
     t->data = st->data + begin;
     t->bytes = end - begin;
     return 0;
+}
+
+static int read_meta(struct safetensors *st, struct scan *s, struct err *err) {
+    struct buf text = { 0 };
+    bool first = true;
+
+    if (st->meta.s) return err_set(err, "\"__metadata__\" is there twice");
+    buf_add(&st->meta, "", 0);
+    scan_object(s);
+    while (scan_member(s, &first, &text)) {
+        buf_add(&st->meta, buf_text(&text), text.n + 1);
+        if (scan_string(s, &text)) buf_add(&st->meta, buf_text(&text), text.n + 1);
+    }
+    buf_free(&text);
+    return s->p ? 0 : err_set(err, "\"__metadata__\" is not an object of texts");
+}
+
+/* The members of the header: tensors, and perhaps __metadata__. */
+static int read_header(struct safetensors *st, const char *text, size_t n, struct err *err) {
+    struct scan s = { text };
+    struct buf name = { 0 };
+    bool first = true;
+    int r = 0;
+
+    scan_object(&s);
+    while (!r && scan_member(&s, &first, &name))
+        r = strcmp(name.s, "__metadata__") ? read_tensor(st, &s, name.s, err)
+                                           : read_meta(st, &s, err);
+    if (!r && !scan_end(&s, text + n)) {
+        const char *last = st->n ? st->tensors[st->n - 1].name : "none";
+
+        r = err_set(err, "the header is not JSON behind its tensor %s", last);
+    }
+    buf_free(&name);
+    return r;
 }
 
 static int by_place(const void *pa, const void *pb) {
@@ -111,56 +161,87 @@ static int by_place(const void *pa, const void *pb) {
 static int check_places(struct safetensors *st, struct err *err) {
     const unsigned char *at = st->data;
 
-    qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
+    if (st->n) qsort(st->tensors, st->n, sizeof *st->tensors, by_place);
     for (size_t i = 0; i < st->n; i++) {
         if (st->tensors[i].data != at)
-            return err_set(err, "tensor %s: its bytes overlap others or leave a gap", st->tensors[i].name);
+            return err_set(err, "tensor %s: its bytes overlap others or leave a gap",
+                           st->tensors[i].name);
         at += st->tensors[i].bytes;
     }
     if (at != st->data + st->bytes) return err_set(err, "bytes after the last tensor");
     return 0;
 }
 
-static int read_tensors(struct safetensors *st, struct err *err) {
-    const char *name;
-    json_t *obj;
+static int by_name(const void *pa, const void *pb) {
+    const struct safetensors_tensor *const *a = pa, *const *b = pb;
 
-    st->tensors = mem_calloc(json_object_size(st->header), sizeof *st->tensors);
-    json_object_foreach(st->header, name, obj) {
-        struct safetensors_tensor *t = &st->tensors[st->n];
+    return strcmp((*a)->name, (*b)->name);
+}
 
-        if (!strcmp(name, "__metadata__")) continue;
-        t->name = name;
-        if (read_tensor(st, t, obj, err)) return -1;
-        st->n++;
-    }
-    return check_places(st, err);
+static int order_names(struct safetensors *st, struct err *err) {
+    st->by_name = mem_alloc(st->n, sizeof *st->by_name);
+    for (size_t i = 0; i < st->n; i++) st->by_name[i] = &st->tensors[i];
+    qsort(st->by_name, st->n, sizeof *st->by_name, by_name);
+    for (size_t i = 1; i < st->n; i++)
+        if (!by_name(&st->by_name[i - 1], &st->by_name[i]))
+            return err_set(err, "tensor %s: the header names it twice", st->by_name[i]->name);
+    return 0;
+}
+
+/* The scan needs a zero byte behind the text: it walks over a copy. */
+static int parse(struct safetensors *st, const unsigned char *file, size_t size, struct err *err) {
+    struct buf text = { 0 };
+    int r;
+
+    if (find_data(st, file, size, err)) return -1;
+    buf_add(&text, (const char *)file + 8, (size_t)(st->data - file) - 8);
+    r = read_header(st, text.s, text.n, err);
+    buf_free(&text);
+    return r || check_places(st, err) || order_names(st, err) ? -1 : 0;
+}
+
+int safetensors_open_memory(struct safetensors *st, const void *file, size_t size,
+                            struct err *err) {
+    *st = (struct safetensors){ 0 };
+    if (!parse(st, file, size, err)) return 0;
+    safetensors_close(st);
+    return -1;
 }
 
 int safetensors_open(struct safetensors *st, const char *path, struct err *err) {
     *st = (struct safetensors){ 0 };
-    st->map = map_open(path, &st->size, err);
-    if (!st->map) return -1;
-    if (!read_header(st, err) && !read_tensors(st, err)) return 0;
+    if (!(st->map = map_open(path, &st->size, err))) return -1;
+    if (!parse(st, st->map, st->size, err)) return 0;
     safetensors_close(st);
     return err_prefix(err, "%s", path);
 }
 
 void safetensors_close(struct safetensors *st) {
     map_close(st->map, st->size);
-    json_decref(st->header);
+    arena_free(&st->names);
+    buf_free(&st->meta);
     free(st->tensors);
+    free(st->by_name);
     *st = (struct safetensors){ 0 };
 }
 
 const struct safetensors_tensor *safetensors_find(const struct safetensors *st, const char *name) {
-    for (size_t i = 0; i < st->n; i++)
-        if (!strcmp(st->tensors[i].name, name)) return &st->tensors[i];
-    return NULL;
+    struct safetensors_tensor want = { .name = name }, *key = &want, **at;
+
+    at = bsearch(&key, st->by_name, st->n, sizeof *st->by_name, by_name);
+    return at ? *at : NULL;
 }
 
 const char *safetensors_meta(const struct safetensors *st, const char *key) {
-    return json_string_value(json_object_get(json_object_get(st->header, "__metadata__"), key));
+    const char *at = buf_text(&st->meta), *end = at + st->meta.n;
+
+    while (at < end) {
+        const char *text = at + strlen(at) + 1;
+
+        if (!strcmp(at, key)) return text;
+        at = text + strlen(text) + 1;
+    }
+    return NULL;
 }
 
 void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n, float *out) {

@@ -1,13 +1,16 @@
 /* safetensors — named tensors in one flat file: 8 bytes of header length, a JSON header, raw
  * little-endian arrays. Files are mapped, and hostile until checked: lengths, offsets without gap or
- * overlap, shapes against bytes, duplicate names. */
+ * overlap, shapes against bytes, duplicate names. The header is walked over, not built: the memory that it
+ * takes is a small multiple of its bytes. */
 #ifndef IO_SAFETENSORS_H
 #define IO_SAFETENSORS_H
 
 #include <jansson.h>
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "io/atomic.h"
 
 enum { SAFETENSORS_DIMS = 8 };
@@ -15,28 +18,35 @@ enum { SAFETENSORS_DIMS = 8 };
 enum safetensors_type { ST_F32, ST_F16, ST_BF16, ST_OTHER };
 
 struct safetensors_tensor {
-    const char *name;               /* borrowed from the header */
+    const char *name;               /* borrowed from the file's struct */
     enum safetensors_type type;
     const char *type_name;
     int dims;                       /* 0: one number */
     size_t shape[SAFETENSORS_DIMS];
     size_t n;                       /* elements */
-    const unsigned char *data;      /* in the mapped file, not aligned */
+    const unsigned char *data;      /* in the file's bytes, not aligned */
     size_t bytes;
 };
 
 struct safetensors {
-    void *map;
+    void *map;                      /* NULL: the bytes are the caller's */
     size_t size;
-    json_t *header;
+    struct arena names;
+    struct buf meta;                /* __metadata__: key, zero, text, zero, and so on */
     struct safetensors_tensor *tensors;     /* in order of their data */
-    size_t n;
+    struct safetensors_tensor **by_name;    /* the same in order of their names */
+    size_t n, cap;
     const unsigned char *data;      /* all tensors' bytes */
     size_t bytes;
 };
 
 /* Maps and checks a file. Returns 0, or -1 with a sentence that begins with the path. */
 int safetensors_open(struct safetensors *st, const char *path, struct err *err);
+
+/* The same of a file in memory, which is borrowed until safetensors_close; the sentence has no path. */
+int safetensors_open_memory(struct safetensors *st, const void *file, size_t size, struct err *err);
+
+/* Frees what belongs to it; its tensors are gone. */
 void safetensors_close(struct safetensors *st);
 
 /* The tensor of that name, or NULL. */

@@ -129,6 +129,10 @@ bool scan_array(struct scan *s) {
     return mark(s, '[');
 }
 
+bool scan_object(struct scan *s) {
+    return mark(s, '{');
+}
+
 /* One more member in front of `close`? */
 static bool more(struct scan *s, char close, bool *first) {
     char c = scan_peek(s);
@@ -146,6 +150,10 @@ static bool more(struct scan *s, char close, bool *first) {
 
 bool scan_entry(struct scan *s, bool *first) {
     return s->p && more(s, ']', first);
+}
+
+bool scan_member(struct scan *s, bool *first, struct buf *key) {
+    return s->p && more(s, '}', first) && scan_string(s, key) && mark(s, ':');
 }
 
 /* Index of the name that the n bytes at p spell, or `count`. */
@@ -206,6 +214,18 @@ bool scan_number(struct scan *s, double *x) {
     if (!start || !(s->p = number_end(start))) return fail(s);
     if (!short_number(x, start, s->p)) *x = strtod(start, NULL);
     return isfinite(*x) || fail(s);
+}
+
+bool scan_size(struct scan *s, size_t *x) {
+    const char *start = (scan_peek(s), s->p);
+
+    if (!start || !(s->p = number_end(start))) return fail(s);
+    *x = 0;
+    for (const char *p = start; p < s->p; p++)
+        if (!is_digit(*p) || __builtin_mul_overflow(*x, 10, x) ||
+            __builtin_add_overflow(*x, (size_t)(*p - '0'), x))
+            return fail(s);
+    return true;
 }
 
 bool scan_string(struct scan *s, struct buf *out) {

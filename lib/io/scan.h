@@ -22,6 +22,12 @@ struct scan {
  * strings that no one asks for. False also if a named field occurs twice. */
 bool scan_fields(struct scan *s, const char *const *names, size_t n, struct scan *values);
 
+/* Enters an object whose names are not known beforehand. */
+bool scan_object(struct scan *s);
+
+/* True in front of the value of one more member, its name in `key`; else as scan_entry. */
+bool scan_member(struct scan *s, bool *first, struct buf *key);
+
 /* Enters an array. */
 bool scan_array(struct scan *s);
 
@@ -31,6 +37,9 @@ bool scan_entry(struct scan *s, bool *first);
 
 /* Passes a number; one beyond a double's range is malformed. */
 bool scan_number(struct scan *s, double *x);
+
+/* Passes a whole number written in digits alone, as far as a size_t holds it. */
+bool scan_size(struct scan *s, size_t *x);
 
 /* Passes a string and leaves its text, without escapes, in `out`. */
 bool scan_string(struct scan *s, struct buf *out);

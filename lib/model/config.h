@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 enum config_arch { ARCH_LLAMA, ARCH_QWEN2, ARCH_QWEN3 };
-enum { CONFIG_MAX_EOS = 8 };
+enum { CONFIG_MAX_EOS = 8, CONFIG_MAX_SIZE = 1 << 24 };
 
 /* Rotary positions that reach further than the model was first trained for (Llama 3.1's rule). */
 struct rope_scaling {
@@ -43,7 +43,8 @@ const char *config_arch_name(enum config_arch arch);
 /* Checks sizes: positive, heads divisible by kv_heads, head_dim even, products far from overflow. */
 int config_check(const struct config *cfg, struct err *err);
 
-/* Reads the object of a config.json; config_load reads DIR/config.json. Both check. 0 or -1. */
+/* Reads the object of a config.json; config_load reads DIR/config.json. Both check. What is absent is as
+ * transformers has it by default; what would be computed in another way than here is refused. 0 or -1. */
 int config_read(struct config *cfg, const json_t *obj, struct err *err);
 int config_load(struct config *cfg, const char *dir, struct err *err);
 

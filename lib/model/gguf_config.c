@@ -8,7 +8,7 @@
 
 #include "model/rope.h"
 
-enum { KEY = 96, MAX_SIZE = 1 << 24, MAX_HEAD_DIM = 256 };
+enum { KEY = 96, MAX_HEAD_DIM = 256 };
 
 /* A file, and the key that was asked for last. */
 struct reader {
@@ -133,16 +133,16 @@ static int read_sizes(struct config *c, struct reader *r, struct err *err) {
     const struct gguf_tensor *embed = gguf_tensor(r->g, "token_embd.weight");
 
     if (!embed) return err_set(err, "tensor token_embd.weight is missing");
-    if (embed->dims != 2 || embed->shape[0] > MAX_SIZE)
-        return err_set(err, "tensor token_embd.weight is not a matrix of at most %d rows", MAX_SIZE);
+    if (embed->dims != 2 || embed->shape[0] > CONFIG_MAX_SIZE)
+        return err_set(err, "tensor token_embd.weight is not a matrix of at most %d rows", CONFIG_MAX_SIZE);
     c->vocab = (int)embed->shape[0];
     c->tied = !gguf_tensor(r->g, "output.weight");
-    return read_size(r, "embedding_length", 0, MAX_SIZE, &c->hidden, err) ||
+    return read_size(r, "embedding_length", 0, CONFIG_MAX_SIZE, &c->hidden, err) ||
            read_size(r, "block_count", 0, 10000, &c->layers, err) ||
-           read_size(r, "feed_forward_length", 0, MAX_SIZE, &c->intermediate, err) ||
+           read_size(r, "feed_forward_length", 0, CONFIG_MAX_SIZE, &c->intermediate, err) ||
            read_size(r, "attention.head_count", 0, 1024, &c->heads, err) ||
            read_size(r, "attention.head_count_kv", c->heads, 1024, &c->kv_heads, err) ||
-           read_size(r, "context_length", 0, MAX_SIZE, &c->max_positions, err) ||
+           read_size(r, "context_length", 0, CONFIG_MAX_SIZE, &c->max_positions, err) ||
            read_head_dim(c, r, err) ? -1 : 0;
 }
 

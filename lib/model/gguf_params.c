@@ -109,7 +109,7 @@ struct model *gguf_params_read(const struct gguf *g, const struct config *c, str
     struct model *m = model_layout(c);
     char name[PARAM_NAME];
 
-    if (check_tensors(&m->p, g, err)) {
+    if (check_tensors(&m->p, g, err) || model_fits(c, sizeof(real), err)) {
         model_free(m);
         return NULL;
     }

@@ -16,4 +16,7 @@ extern const struct lora_module lora_modules[N_PROJ];
 struct lora *lora_new(const struct model *m, int rank, double alpha, double scale, unsigned targets);
 void lora_freeze(struct lora *l, const struct model *m);
 
+/* The adapter of zeros that the object of an adapter_config.json describes. 0 or -1. */
+int lora_read_config(const struct model *m, const json_t *obj, struct lora **l, struct err *err);
+
 #endif

@@ -112,7 +112,7 @@ static int read_targets(const json_t *obj, unsigned *targets, struct err *err) {
 
 enum { MAX_RANK = 4096 };
 
-static int read_config(const struct model *m, const json_t *obj, struct lora **l, struct err *err) {
+int lora_read_config(const struct model *m, const json_t *obj, struct lora **l, struct err *err) {
     bool rs = json_is_true(json_object_get(obj, "use_rslora"));
     unsigned targets;
     int64_t rank;
@@ -131,7 +131,7 @@ int lora_load(struct model *m, const char *dir, struct err *err) {
     struct buf path = { 0 };
     struct lora *l = NULL;
     struct pool *one;
-    int r = obj ? read_config(m, obj, &l, err) : -1;
+    int r = obj ? lora_read_config(m, obj, &l, err) : -1;
 
     if (obj && r) err_prefix(err, "%s/adapter_config.json", dir);
     json_decref(obj);

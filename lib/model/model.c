@@ -111,6 +111,16 @@ struct model *model_layout(const struct config *cfg) {
     return m;
 }
 
+int model_fits(const struct config *cfg, size_t width, struct err *err) {
+    struct model *m = model_layout(cfg);
+    double need = (double)m->p.n_block * (double)width, have = mem_available();
+    size_t n = m->p.n_params;
+
+    model_free(m);
+    if (!have || need <= have) return 0;
+    return err_set(err, "%zu parameters take %.0f MiB, %.0f MiB are free", n, need / 1048576, have / 1048576);
+}
+
 struct model *model_new(const struct config *cfg) {
     struct model *m = model_layout(cfg);
 

@@ -29,6 +29,10 @@ struct model {
 /* The table of this shape without parameters (p.data NULL). cfg has passed config_check. */
 struct model *model_layout(const struct config *cfg);
 
+/* Whether the parameters of this shape, `width` bytes each, fit what memory can be had: asked before a model
+ * is made. 0, also where that is not known, or -1 with a sentence. */
+int model_fits(const struct config *cfg, size_t width, struct err *err);
+
 /* A model of this shape with all parameters zero. Free with model_free. */
 struct model *model_new(const struct config *cfg);
 

@@ -11,7 +11,7 @@
 #include "model/model.h"
 
 /* Reads each file that the index names, once. File names may not leave the folder. */
-static int read_shards(struct model *m, const char *dir, const json_t *map, struct err *err) {
+static int read_shards(const struct model *m, const char *dir, const json_t *map, struct err *err) {
     bool *have = mem_calloc((size_t)m->p.n_tensors, sizeof *have);
     json_t *done = json_object(), *file;
     const char *name;
@@ -21,8 +21,11 @@ static int read_shards(struct model *m, const char *dir, const json_t *map, stru
     json_object_foreach((json_t *)map, name, file) {
         const char *shard = json_string_value(file);
 
-        if (!shard || !*shard || strchr(shard, '/')) r = err_set(err, "tensor %s: bad file name", name);
-        if (r) break;
+        if (!shard || !*shard || strchr(shard, '/')) {
+            r = err_set(err, "%s/model.safetensors.index.json: tensor %s: no name of a file beside it",
+                        dir, name);
+            break;
+        }
         if (json_object_get(done, shard)) continue;
         json_object_set_new(done, shard, json_true());
         buf_clear(&path);
@@ -37,7 +40,7 @@ static int read_shards(struct model *m, const char *dir, const json_t *map, stru
     return r;
 }
 
-static int load_sharded(struct model *m, const char *dir, const char *index, struct err *err) {
+static int load_sharded(const struct model *m, const char *dir, const char *index, struct err *err) {
     json_t *obj = jsonl_load(index, err);
     const json_t *map = json_object_get(obj, "weight_map");
     int r;
@@ -49,7 +52,8 @@ static int load_sharded(struct model *m, const char *dir, const char *index, str
     return r;
 }
 
-static int load_data(struct model *m, const char *dir, struct err *err) {
+/* Into the block of the model; without one, what the files hold is only checked. */
+static int load_data(const struct model *m, const char *dir, struct err *err) {
     struct buf one = { 0 }, index = { 0 };
     int r;
 
@@ -67,8 +71,15 @@ static struct model *load_plain(const char *dir, struct err *err) {
     struct model *m;
 
     if (config_load(&cfg, dir, err)) return NULL;
-    m = model_new(&cfg);
-    if (!load_data(m, dir, err)) return m;
+    if (model_fits(&cfg, sizeof(real), err)) {
+        err_prefix(err, "%s", dir);
+        return NULL;
+    }
+    m = model_layout(&cfg);
+    if (!load_data(m, dir, err)) {      /* nothing large is allocated for files that do not fit */
+        m->p.data = params_block(&m->p);
+        if (!load_data(m, dir, err)) return m;
+    }
     model_free(m);
     return NULL;
 }

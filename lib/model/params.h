@@ -56,7 +56,8 @@ uint64_t params_hash(const struct params *p, const real *block);
 int params_round(const struct params *p, real *block, enum safetensors_type type, struct err *err);
 
 /* Writes or reads a block under the tensors' names as one safetensors file. A block that is written as F16 or
- * BF16 has been rounded to it; on reading they are widened. 0, or -1 with a sentence that names the tensor. */
+ * BF16 has been rounded to it; on reading they are widened. Without a block params_load only looks whether
+ * all is there. 0, or -1 with a sentence that names the tensor. */
 int params_save(const struct params *p, const real *block, enum safetensors_type type, const char *path,
                 struct err *err);
 int params_load(const struct params *p, real *block, const char *path, struct err *err);

@@ -45,20 +45,33 @@ static void read_tensor(const struct tensor *t, const struct safetensors_tensor 
     }
 }
 
+/* A tensor of a layer that the table does not have would change what the layer computes. (Old files
+ * of transformers hold the frequencies of the rotary part, which follow from the configuration.) */
+static int refuse_strangers(const struct safetensors *st, const bool *known, struct err *err) {
+    for (size_t i = 0; i < st->n; i++) {
+        const char *name = st->tensors[i].name, *end = strrchr(name, '.');
+
+        if (!known[i] && strstr(name, ".layers.") && strcmp(end, ".inv_freq"))
+            return err_set(err, "tensor %s: the configuration has no place for it", name);
+    }
+    return 0;
+}
+
 /* Reads the tensors of the table that the file holds, and marks them. */
-static int read_file(const struct params *p, real *block, const struct safetensors *st, bool *have,
-                     struct err *err) {
+static int read_tensors(const struct params *p, real *block, const struct safetensors *st,
+                        bool *have, bool *known, struct err *err) {
     for (int i = 0; i < p->n_tensors; i++) {
         const struct safetensors_tensor *f = safetensors_find(st, p->tensors[i].name);
 
         if (!f) continue;
         if (check_tensor(&p->tensors[i], f, err)) return -1;
         if (have[i]) return err_set(err, "tensor %s: in two files", p->tensors[i].name);
+        have[i] = known[f - st->tensors] = true;
+        if (!block) continue;
         read_tensor(&p->tensors[i], f, block);
         map_drop(st->map, f->data, f->bytes);
-        have[i] = true;
     }
-    return 0;
+    return refuse_strangers(st, known, err);
 }
 
 /* A file that we wrote names the fingerprint of its block. */
@@ -74,13 +87,16 @@ static int check_sum(const struct params *p, const real *block, const struct saf
 static int read_path(const struct params *p, real *block, const char *path, bool *have, bool whole,
                      struct err *err) {
     struct safetensors st;
+    bool *known;
     int r;
 
     if (safetensors_open(&st, path, err)) return -1;
-    r = read_file(p, block, &st, have, err);
+    known = mem_calloc(st.n, sizeof *known);
+    r = read_tensors(p, block, &st, have, known, err);
+    free(known);
     for (int i = 0; whole && !r && i < p->n_tensors; i++)
         if (!have[i]) r = err_set(err, "tensor %s is missing", p->tensors[i].name);
-    if (whole && !r) r = check_sum(p, block, &st, err);
+    if (whole && block && !r) r = check_sum(p, block, &st, err);
     safetensors_close(&st);
     return r ? err_prefix(err, "%s", path) : 0;
 }

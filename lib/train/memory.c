@@ -4,24 +4,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "io/jsonl.h"
 #include "model/lora.h"
 #include "train/tree.h"
 
 /* What OpenBLAS's products of these shapes touch of a thread's buffer, measured (0.3.21, AVX2 and AVX-512). */
 enum { BLAS_BUFFER = 2 << 20 };
-
-/* Bytes that can be had without swapping; 0: not known. */
-static double available(void) {
-    FILE *f = fopen("/proc/meminfo", "r");
-    char line[128];
-    double kib = 0;
-
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "MemAvailable: %lf", &kib) == 1) break;
-    if (f) fclose(f);
-    return kib * 1024;
-}
 
 /* Bytes of this process in memory; 0: not known. */
 static size_t resident(void) {
@@ -53,12 +42,12 @@ json_t *memory_json(const struct memory *mem) {
                      (json_int_t)mem->frozen, "gradients", (json_int_t)mem->gradients, "moments",
                      (json_int_t)mem->moments, "activations", (json_int_t)mem->activations, "other",
                      (json_int_t)mem->other, "total", (json_int_t)memory_total(mem), "available",
-                     available() > 0 ? json_integer((json_int_t)available()) : json_null());
+                     mem_available() > 0 ? json_integer((json_int_t)mem_available()) : json_null());
 }
 
 int memory_check(const struct memory *mem, struct err *err) {
     double need = (double)mem->reference + (double)mem->gradients + (double)mem->moments + (double)mem->activations;
-    double have = available();
+    double have = mem_available();
 
     if (!have || need <= have) return 0;
     return err_set(err, "gradients, moments and activations take %.0f MiB, %.0f MiB are free; fewer --leaves, fewer "

@@ -63,6 +63,31 @@ static void check_random(struct rng *r) {
     if (isfinite((float)x)) check_float((float)x);
 }
 
+/* Whole numbers to the last, and no others. */
+static void check_whole(const char *text, int64_t lo, int64_t hi, bool want, int64_t value) {
+    json_t *rec = json_pack("{s:o}", "x", json_loads(text, JSON_DECODE_ANY, NULL));
+    int64_t x = 7;
+    struct err err;
+
+    CHECK(!jsonl_int(rec, "x", lo, hi, &x, &err) == want && x == (want ? value : 7));
+    json_decref(rec);
+}
+
+static void check_bounds(void) {
+    const int64_t large = 1LL << 60;
+
+    check_whole("4.0", 0, 4, true, 4);
+    check_whole("4.5", 0, 9, false, 0);
+    check_whole("-0.0", 0, 0, true, 0);
+    check_whole("5", 0, 4, false, 0);
+    check_whole("1152921504606846976", 0, large, true, large);
+    check_whole("1152921504606846977", 0, large, false, 0);
+    check_whole("9223372036854775807", INT64_MIN, INT64_MAX, true, INT64_MAX);
+    check_whole("9223372036854775808.0", INT64_MIN, INT64_MAX, false, 0);
+    check_whole("-9223372036854775808.0", INT64_MIN, INT64_MAX, true, INT64_MIN);
+    check_whole("1e300", INT64_MIN, INT64_MAX, false, 0);
+}
+
 int main(void) {
     static const double edges[] = { 0, -0.0, 1, -1, 0.1, 1e-3, 1e-5, 1e3, 999.9999999999999, 1e15, 1e16,
                                     0.000999999999999999, 9007199254740993, 1e300, 5e-324, 1.5e-3 };
@@ -74,6 +99,7 @@ int main(void) {
         if (isfinite((float)edges[i])) check_float((float)edges[i]);
     }
     for (int i = 0; i < DRAWS; i++) check_random(&r);
+    check_bounds();
     expect(json_integer(INT64_MIN), "-9223372036854775808");
     expect(json_integer(INT64_MAX), "9223372036854775807");
     expect(json_integer(0), "0");

@@ -1,8 +1,8 @@
-/* smollm2 — a real model, SmolLM2-135M-Instruct, against numbers of gguf-py, `tokenizers` and PyTorch: rows of
- * its GGUF file and of the folder that model-convert makes of it, ids of texts, the best logits, log-probabilities
- * and greedy text.
+/* smollm2 — a real model, SmolLM2-135M-Instruct, against numbers of gguf-py, `tokenizers` and
+ * PyTorch: rows of its GGUF file and of the folder that model-convert makes of it, ids of texts, the
+ * best logits, log-probabilities and greedy text.
  *
- *     tests/unit/smollm2 FILE.gguf FOLDER      without the two: nothing, for they are not among the fixtures
+ *     tests/unit/smollm2 FILE.gguf FOLDER      without the two, which are no fixtures: nothing
  *
  * Tests run in the root of the source tree; tests/oracle/smollm2.sh makes the folder. */
 #include "fixture.h"
@@ -27,7 +27,8 @@ static json_t *load(const char *path) {
 }
 
 /* Row r, as floats, of the model's tensor or, where it has none of the name, of the file's. */
-static void read_row(const struct gguf *g, const struct model *m, const char *name, size_t r, size_t cols, float *row) {
+static void read_row(const struct gguf *g, const struct model *m, const char *name, size_t r,
+                     size_t cols, float *row) {
     const struct gguf_tensor *f = gguf_tensor(g, name);
 
     if (f) {
@@ -44,7 +45,8 @@ static void read_row(const struct gguf *g, const struct model *m, const char *na
     CHECK(!"a tensor of that name");
 }
 
-/* Rows of tensors, bit for bit: under llama.cpp's names those of the file, under transformers' those of the model. */
+/* Rows of tensors, bit for bit: those of the file under llama.cpp's names, those of the model under
+ * transformers'. */
 static void check_rows(const struct gguf *g, const struct model *m) {
     json_t *index = load(ROOT "dequantised.json"), *entry;
     const char *name;
@@ -72,6 +74,15 @@ static void check_rows(const struct gguf *g, const struct model *m) {
     printf("%d rows equal\n", n);
 }
 
+/* A text has these ids; free(ids->id). */
+static void encode(struct bpe *t, const json_t *text, const json_t *want, struct bpe_ids *ids) {
+    *ids = (struct bpe_ids){ 0 };
+    bpe_encode(t, json_string_value(text), json_string_length(text), true, ids);
+    CHECK(ids->n == json_array_size(want));
+    for (size_t i = 0; i < ids->n; i++)
+        CHECK(ids->id[i] == json_integer_value(json_array_get(want, i)));
+}
+
 static int check_texts(struct bpe *t, const char *path) {
     struct lines in = { 0 };
     struct err err;
@@ -82,12 +93,9 @@ static int check_texts(struct bpe *t, const char *path) {
     CHECK(!lines_open(&in, path, false, &err));
     for (; lines_next(&in, &line, &n, &err) > 0; count++) {
         json_t *rec = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
-        const json_t *text = json_object_get(rec, "text"), *want = json_object_get(rec, "ids");
-        struct bpe_ids ids = { 0 };
+        struct bpe_ids ids;
 
-        bpe_encode(t, json_string_value(text), json_string_length(text), true, &ids);
-        CHECK(ids.n == json_array_size(want));
-        for (size_t i = 0; i < ids.n; i++) CHECK(ids.id[i] == json_integer_value(json_array_get(want, i)));
+        encode(t, json_object_get(rec, "text"), json_object_get(rec, "ids"), &ids);
         free(ids.id);
         json_decref(rec);
     }
@@ -127,18 +135,17 @@ static void check_decoder(struct decoder *d, const int *ids, int n, const real *
 }
 
 /* A prompt's ids, log-probabilities and best logits, and the greedy text after it. */
-static void check_prompt(const json_t *p, struct bpe *t, const struct model *m, struct pool *pool, struct worst *w) {
-    const json_t *want = json_object_get(p, "ids"), *greedy = json_object_get(p, "greedy");
+static void check_prompt(const json_t *p, struct bpe *t, const struct model *m, struct pool *pool,
+                         struct worst *w) {
+    const json_t *greedy = json_object_get(p, "greedy"), *top = json_object_get(p, "best_ids");
     size_t V = (size_t)m->cfg.vocab;
     struct kvcache *kv = kvcache_new(m, pool);
     struct decoder *d = decoder_new(m, pool);
     int root = kvcache_root(kv, 512), *ids;
-    struct bpe_ids text = { 0 };
+    struct bpe_ids text;
     real *logits, *logp, *last;
 
-    bpe_encode(t, json_string_value(json_object_get(p, "text")), json_string_length(json_object_get(p, "text")), true, &text);
-    CHECK(text.n == json_array_size(want));
-    for (size_t i = 0; i < text.n; i++) CHECK(text.id[i] == json_integer_value(json_array_get(want, i)));
+    encode(t, json_object_get(p, "text"), json_object_get(p, "ids"), &text);
     ids = text.id;
     logits = mem_alloc(text.n * V, sizeof *logits);
     logp = mem_alloc(text.n, sizeof *logp);
@@ -149,14 +156,15 @@ static void check_prompt(const json_t *p, struct bpe *t, const struct model *m, 
     }
     check_decoder(d, ids, (int)text.n, logp);
     last = logits + (text.n - 1) * V;
-    for (size_t i = 0; i < json_array_size(json_object_get(p, "best_ids")); i++)
-        differ(&w->logit, (double)last[json_integer_value(json_array_get(json_object_get(p, "best_ids"), i))],
+    for (size_t i = 0; i < json_array_size(top); i++)
+        differ(&w->logit, (double)last[json_integer_value(json_array_get(top, i))],
                json_object_get(p, "best_logits"), i);
     for (size_t i = 0; i < json_array_size(greedy); i++) {
         int token = best(last, m->cfg.vocab);
 
         CHECK(token == json_integer_value(json_array_get(greedy, i)));
-        differ(&w->greedy, (double)kvcache_logprob(last, m->cfg.vocab, token), json_object_get(p, "greedy_logps"), i);
+        differ(&w->greedy, (double)kvcache_logprob(last, m->cfg.vocab, token),
+               json_object_get(p, "greedy_logps"), i);
         kvcache_feed(kv, &(struct kv_feed){ root, &token, 1 }, 1, last);
     }
     free(logits);
@@ -173,11 +181,11 @@ static void check_prompts(struct bpe *t, const struct model *m) {
     size_t i;
 
     json_array_foreach(json_object_get(ref, "prompts"), i, p) {
-        CHECK(json_number_value(json_object_get(p, "smallest_logit_gap")) > 1e-3);     /* the text is settled */
+        CHECK(fixture_number(p, NULL, "smallest_logit_gap") > 1e-3);    /* the text is settled */
         check_prompt(p, t, m, pool, &w);
     }
-    printf("%zu prompts; greatest differences: best logits %.2g, log-probabilities %.2g, of the greedy text %.2g\n", i,
-           w.logit, w.prompt, w.greedy);
+    printf("%zu prompts; greatest differences: best logits %.2g, log-probabilities %.2g, "
+           "of the greedy text %.2g\n", i, w.logit, w.prompt, w.greedy);
     CHECK_NEAR(w.logit, 0, fixture_number(ref, "tolerance", "best_logits"));
     CHECK_NEAR(w.prompt, 0, fixture_number(ref, "tolerance", "prompt_logps"));
     CHECK_NEAR(w.greedy, 0, fixture_number(ref, "tolerance", "greedy_logps"));
@@ -197,7 +205,8 @@ int main(int argc, char **argv) {
     if (!t || !m || gguf_open(&g, argv[1], &err)) fprintf(stderr, "%s\n", err.msg);
     CHECK(!*err.msg);
     check_rows(&g, m);
-    printf("%d texts with equal ids\n", check_texts(t, ROOT "tokenizer.jsonl.gz") + check_texts(t, ROOT "tokenizer_nul.jsonl"));
+    printf("%d texts with equal ids\n", check_texts(t, ROOT "tokenizer.jsonl.gz") +
+                                        check_texts(t, ROOT "tokenizer_nul.jsonl"));
     check_prompts(t, m);
     gguf_close(&g);
     model_free(m);
