@@ -1,11 +1,9 @@
 /* model-init — a model directory with random parameters: config.json, model.safetensors, the tokenizer. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cli.h"
 #include "base/mem.h"
@@ -133,26 +131,17 @@ static int write_tokenizer(const struct bpe *t, const char *path, const char *di
     return r ? r : write_tokenizer_config(t, dir, err);
 }
 
-static int write_files(const struct options *o, const struct model *m, const struct bpe *t, const char *dir,
-                       struct err *err) {
-    if (t && write_tokenizer(t, o->tokenizer, dir, err)) return -1;
-    return model_save(m, dir, err);
-}
+struct made {
+    const struct options *o;
+    const struct model *m;
+    const struct bpe *t;
+};
 
-static int write_model(const struct options *o, const struct model *m, const struct bpe *t, struct err *err) {
-    char *tmp;
-    int r;
+static int write_files(void *ctx, const char *dir, struct err *err) {
+    const struct made *x = ctx;
 
-    if (asprintf(&tmp, "%s.tmp.%ld", o->out, (long)getpid()) < 0) abort();
-    if (mkdir(tmp, 0777)) {
-        r = err_set(err, "%s: %s", tmp, strerror(errno));
-    } else {
-        r = write_files(o, m, t, tmp, err);
-        if (!r && rename(tmp, o->out)) r = err_set(err, "%s: %s", o->out, strerror(errno));
-        if (r) rundir_remove(tmp);
-    }
-    free(tmp);
-    return r;
+    if (x->t && write_tokenizer(x->t, x->o->tokenizer, dir, err)) return -1;
+    return model_save(x->m, dir, err);
 }
 
 int main(int argc, char **argv) {
@@ -170,7 +159,7 @@ int main(int argc, char **argv) {
     if (!r && o.tokenizer && !(t = bpe_load(o.tokenizer, &err))) r = -1;
     if (!r && !(r = make_config(&c, &o, t, &err))) {
         m = model_init(&c, o.seed);
-        r = write_model(&o, m, t, &err);
+        r = rundir_fill(o.out, write_files, &(struct made){ &o, m, t }, &err);
         if (!r && !o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, m->p.n_params);
     }
     if (r) cli_complain(&cli, NULL, 0, err.msg);

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "model/lora.h"
 #include "rl/rewarded.h"
 #include "rl/update.h"
 #include "train/checkpoint.h"
@@ -80,16 +81,23 @@ static int take_state(struct update *u, const json_t *state, struct err *err) {
     return 0;
 }
 
+/* Before the first product; activations are not known yet. */
+static int check_memory(const struct update *u, struct err *err) {
+    struct memory mem = memory_of(u->model, (int)u->o->leaves, pool_threads(u->pool), 0);
+
+    if (u->o->ref && u->o->policy.beta > 0) mem.reference = mem.weights;
+    return memory_check(&mem, err);
+}
+
 /* The policy: the run's last step if there is one, else the model. */
 static int load_policy(struct update *u, struct err *err) {
-    int blocks = 3 + tree_blocks((int)u->o->leaves) + (u->o->ref && u->o->policy.beta > 0);
     bool goes_on = rundir_last(&u->run) >= 0;
     json_t *state = NULL;
     int r;
 
     if (!goes_on && !u->o->model) return err_set(err, "%s holds no run; --model is missing", u->run.path);
     u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(u->o->model);
-    if (!(u->model = model_load(u->base, err)) || memory_check(u->model, blocks, err) ||
+    if (!(u->model = model_load_trained(u->base, err)) || check_memory(u, err) ||
         !(u->bpe = bpe_load(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
     u->adamw = adamw_new(model_trained(u->model));
@@ -193,6 +201,7 @@ static int take_step(struct update *u, struct err *err) {
         if (!isfinite(norm) || !isfinite(u->pass.stats.loss))
             return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
                            u->step + 1, fabs(u->pass.stats.loss), fabs(norm));
+        lora_merge(u->model, u->pool);
     }
     u->step++;
     return metric_write(metric(u, norm, progress_clock() - start), err);

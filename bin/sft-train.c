@@ -3,6 +3,8 @@
  * in   {"prompt":[{...}],"completion":[{...}]} or {"messages":[{...}]}; other fields are not looked at
  * out  a metric record per step; the model, and all that a stopped run needs to go on, in a run folder */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "model/lora.h"
 #include "train/batch.h"
 #include "train/checkpoint.h"
 #include "train/memory.h"
@@ -20,13 +23,14 @@
 #include "train/tree.h"
 
 struct options {
-    const char *model, *out, *valid;
+    const char *model, *out, *valid, *targets;
     long steps, batch, leaves, rows, max_tokens, warmup, save_every, eval_every, threads;
-    double epochs, minutes, lr, final;
+    double epochs, minutes, lr, final, alpha;
+    long rank;
     int schedule;
     struct adamw_options adamw;
     uint64_t seed;
-    bool resume, quiet;
+    bool resume, recompute, dry_run, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -45,6 +49,12 @@ static const struct cli_opt opts[] = {
     { 0, "warmup", CLI_INT, AT(warmup), 0, 1e6, "steps of warm-up", NULL },
     { 0, "final-lr", CLI_REAL, AT(final), 0, 1, "part of the rate that is left at the end", NULL },
     ADAMW_OPTIONS(struct options, adamw),
+    { 0, "lora-rank", CLI_INT, AT(rank), 0, 4096, "train an adapter of this rank; 0: all parameters", NULL },
+    { 0, "lora-alpha", CLI_REAL, AT(alpha), 0, 1e6, "the adapter counts alpha / rank; 0: twice the rank", NULL },
+    { 0, "lora-targets", CLI_TEXT, AT(targets), 0, 0, "matrices to adapt: all-linear, or names apart by ','", "NAMES" },
+    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
+      NULL },
+    { 0, "dry-run", CLI_FLAG, AT(dry_run), 0, 0, "only tell the memory that this run will take", NULL },
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
     { 0, "valid", CLI_TEXT, AT(valid), 0, 0, "records for validation; the best step becomes RUN/best", "FILE" },
@@ -72,6 +82,7 @@ struct training {
     struct data data, valid;
     struct batch *batch, *valid_batch;
     json_t *options;            /* what must be equal when a run goes on */
+    struct lora_options lora;
     long step, total;
     double tokens;              /* seen since the run began */
     double best;                /* least validation loss so far; NaN: none */
@@ -81,13 +92,14 @@ struct training {
 };
 
 static json_t *options_json(const struct options *o) {
-    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}",
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:s}",
                      "batch", (json_int_t)o->batch, "lr", o->lr, "warmup", (json_int_t)o->warmup,
                      "max-tokens", (json_int_t)o->max_tokens, "schedule",
                      (const char *[]){ "constant", "linear", "cosine" }[o->schedule], "final-lr", o->final,
                      "beta1", o->adamw.beta1, "beta2", o->adamw.beta2, "eps", o->adamw.eps,
                      "weight-decay", o->adamw.weight_decay, "max-grad-norm", o->adamw.max_grad_norm,
-                     "leaves", (json_int_t)o->leaves, "rows", (json_int_t)o->rows, "seed", (json_int_t)o->seed);
+                     "leaves", (json_int_t)o->leaves, "rows", (json_int_t)o->rows, "seed", (json_int_t)o->seed,
+                     "lora-rank", (json_int_t)o->rank, "lora-alpha", o->alpha, "lora-targets", o->targets);
 }
 
 /* Reads records into the spool `name` of the run, unless --resume, and maps it. */
@@ -133,6 +145,16 @@ static int take_state(struct training *t, const json_t *state, struct err *err) 
     return checkpoint_same_options(json_object_get(state, "options"), t->options, err);
 }
 
+/* A fresh adapter for the base model, which is named by its place so that other programs find it. */
+static int add_adapter(struct training *t, struct err *err) {
+    char place[PATH_MAX];
+
+    if (t->model->lora)
+        return err_set(err, "%s is an adapter, which is trained as it is; leave out --lora-rank", t->base);
+    lora_init(t->model, &t->lora, realpath(t->base, place) ? place : t->base, t->o->seed);
+    return 0;
+}
+
 /* The model and moments: those of the run's last step, or the base model and zeros. */
 static int load_state(struct training *t, struct err *err) {
     long last = rundir_last(&t->run);
@@ -140,12 +162,10 @@ static int load_state(struct training *t, struct err *err) {
 
     if (last < 0 && !t->o->model) return err_set(err, "%s holds no run; --model is missing", t->run.path);
     t->base = last >= 0 ? rundir_path(t->run.path, "last") : model_dir_resolve(t->o->model);
-    if (!(t->model = model_load(t->base, err)) ||
-        memory_check(t->model, 3 + tree_blocks((int)t->o->leaves), err))
-        return -1;
-    t->adamw = adamw_new(model_trained(t->model));
+    if (!(t->model = model_load_trained(t->base, err)) || (last < 0 && t->o->rank && add_adapter(t, err))) return -1;
     t->best = NAN;
     if (last < 0) return 0;
+    t->adamw = adamw_new(model_trained(t->model));
     if (checkpoint_load(&t->run, t->model, &t->adamw, &state, err)) return -1;
     last = take_state(t, state, err);
     json_decref(state);
@@ -194,6 +214,7 @@ static int train_step(struct training *t, const struct schedule *schedule, size_
     if (!isfinite(norm) || !isfinite(s.loss))
         return err_set(err, "step %ld: the loss is %g, its gradient's norm %g; the last checkpoint stays",
                        t->step + 1, fabs(s.loss / s.targets), fabs(norm));
+    lora_merge(t->model, t->pool);
     t->step++;
     t->tokens += s.tokens;
     return print_metric(t, &s, lr, norm, progress_clock() - start, err);
@@ -227,8 +248,6 @@ static int train(struct training *t, struct err *err) {
     bool over = false;
     int r = 0;
 
-    t->order = mem_alloc(t->data.n, sizeof *t->order);
-    t->epoch = -1;
     while (!r && !over && t->step < t->total) {
         bool last;
 
@@ -242,7 +261,6 @@ static int train(struct training *t, struct err *err) {
     }
     progress_end(&p);
     free(examples);
-    free(t->order);
     return r;
 }
 
@@ -252,16 +270,41 @@ static long total_steps(const struct options *o, size_t examples) {
     return (long)ceil((o->epochs > 0 ? o->epochs : 1) * (double)examples / (double)o->batch);
 }
 
+/* What the run will hold: activations are those of the largest step of its first epoch. */
+static struct memory measure(struct training *t) {
+    const struct options *o = t->o;
+    long steps = (long)((t->data.n + (size_t)o->batch - 1) / (size_t)o->batch);
+    size_t *examples = mem_alloc((size_t)o->batch, sizeof *examples), most = 0;
+
+    for (long s = t->step; s < t->step + steps && s < t->total; s++) {
+        size_t bytes;
+
+        for (long k = 0; k < o->batch; k++)
+            examples[k] = data_example(&t->data, o->seed, (uint64_t)(s * o->batch + k), t->order, &t->epoch);
+        bytes = batch_bytes(t->batch, examples, (int)o->batch);
+        if (bytes > most) most = bytes;
+    }
+    free(examples);
+    return memory_of(t->model, (int)o->leaves, pool_threads(t->pool), most);
+}
+
 static int open_all(struct training *t, char *const *operands, struct err *err) {
     const struct options *o = t->o;
     char *valid[] = { (char *)o->valid, NULL };
+    struct memory mem;
 
     if (load_state(t, err) || open_data(t, "spool", operands, &t->data, err) ||
         (o->valid && open_data(t, "valid", valid, &t->valid, err)))
         return -1;
-    t->batch = batch_new(t->model, t->pool, &t->data, (int)o->leaves, (int)o->rows);
-    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, 1, (int)o->rows);
+    t->batch = batch_new(t->model, t->pool, &t->data, (int)o->leaves, (int)o->rows, o->recompute);
+    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, 1, (int)o->rows, o->recompute);
     t->total = total_steps(o, t->data.n);
+    t->order = mem_alloc(t->data.n, sizeof *t->order);
+    t->epoch = -1;
+    mem = measure(t);
+    if (o->dry_run) return metric_write(memory_json(&mem), err);
+    if (memory_check(&mem, err)) return -1;
+    if (!t->adamw.m) t->adamw = adamw_new(model_trained(t->model));
     return 0;
 }
 
@@ -273,13 +316,17 @@ static void close_all(struct training *t) {
     adamw_free(&t->adamw);
     model_free(t->model);
     json_decref(t->options);
+    if (t->o->dry_run && t->run.path) rundir_remove(t->run.path);
     rundir_close(&t->run);
     pool_free(t->pool);
     free(t->base);
+    free(t->order);
 }
 
 static void check_options(const struct options *o, char *const *operands) {
-    if (!o->out) cli_usage(&cli, "--output is missing");
+    if (!o->out && !o->dry_run) cli_usage(&cli, "--output is missing");
+    if (o->dry_run && o->resume) cli_usage(&cli, "--dry-run does not go with --resume");
+    if (o->dry_run && !o->model) cli_usage(&cli, "--model is missing");
     if (o->leaves & (o->leaves - 1)) cli_usage(&cli, "--leaves is 1, 2, 4 or 8");
     if (o->minutes > 0 && !o->steps && o->epochs <= 0 && o->schedule != SCHEDULE_CONSTANT)
         cli_usage(&cli, "--minutes without --steps or --epochs needs --schedule constant");
@@ -287,24 +334,38 @@ static void check_options(const struct options *o, char *const *operands) {
     if (!o->resume && !*operands && isatty(STDIN_FILENO)) cli_usage(&cli, "stdin is a terminal");
 }
 
+/* A folder for a dry run's spool. NULL on failure. */
+static const char *scratch_folder(char path[PATH_MAX]) {
+    const char *tmp = getenv("TMPDIR");
+
+    snprintf(path, PATH_MAX, "%s/sft-train-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    return mkdtemp(path);
+}
+
 int main(int argc, char **argv) {
     struct options o = { .batch = 32, .leaves = 8, .rows = 8192, .lr = 1e-3, .warmup = 10,
                          .schedule = SCHEDULE_COSINE, .adamw = { 0.9, 0.95, 1e-8, 0.01, 1 }, .save_every = 100,
-                         .eval_every = 100, .seed = 1 };
+                         .eval_every = 100, .seed = 1, .targets = "all-linear" };
     char **operands = cli_parse(&cli, &o, argc, argv);
     struct training t = { .o = &o, .run = { .lock = -1 } };
+    char scratch[PATH_MAX];
     struct err err;
     int r;
 
     check_options(&o, operands);
+    if (lora_targets(o.targets, &t.lora.targets, &err)) cli_usage(&cli, "--lora-targets: %s", err.msg);
+    t.lora.rank = o.rank;
+    t.lora.alpha = o.alpha > 0 ? o.alpha : 2 * (double)o.rank;
     t.options = options_json(&o);
     t.pool = pool_new((int)o.threads);
-    if ((r = rundir_open(&t.run, o.out, &err)) > 0) {
+    if (o.dry_run && !(o.out = scratch_folder(scratch))) r = err_set(&err, "%s: %s", scratch, strerror(errno));
+    else r = rundir_open(&t.run, o.out, &err);
+    if (r > 0) {
         cli_complain(&cli, NULL, 0, err.msg);
         close_all(&t);
         return EXIT_LOCKED;
     }
-    if (!r && !(r = open_all(&t, operands, &err))) {
+    if (!r && !(r = open_all(&t, operands, &err)) && !o.dry_run) {
         cli_catch_stop();       /* not before: input that a Ctrl-C cuts short must not become the run's data */
         r = train(&t, &err);
     }

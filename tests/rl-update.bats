@@ -205,6 +205,16 @@ field() {
     jq -es '.[29].kl < .[0].kl / 2' metrics
 }
 
+@test "rl-update: trains an adapter, whose samples it recomputes to the bit" {
+    sft-train --quiet -m "$sft" -o lora --lora-rank 4 --steps 2 --batch 8 "$prompts" > /dev/null
+    head -n 4 "$prompts" | rollout --quiet -m lora -n 6 --max-tokens 40 | reward > four.jsonl
+    rl-update -m lora -o rl --ref "$sft" --lr 0.01 four.jsonl > metrics
+    jq -e '.logprob_gap == 0 and .kl > 0 and .grad_norm > 0' metrics
+    [ -e rl/last/adapter_model.safetensors ] && [ ! -e rl/last/model.safetensors ]
+    run ! cmp lora/last/adapter_model.safetensors rl/last/adapter_model.safetensors
+    head -n 1 "$prompts" | rollout --quiet -m rl -n 2 --max-tokens 40 | jq -e --arg h "$(model-info rl | jq -r .hash)" '.model == $h'
+}
+
 @test "rl-update: --no-scale leaves the size of rewards in the gradient" {
     norm() { jq -c "$1" "$eight" | rl-update -m "$sft" -o "$(mktemp -d run.XXXX)" "${@:2}" | field grad_norm; }
     jq -ne --argjson one "$(norm .)" --argjson ten "$(norm '.samples[].reward *= 10')" '$ten / $one - 1 | fabs < 0.01'

@@ -137,7 +137,7 @@ same_end() {
     [ "$stderr" = "sft-train: $data: these records are not those that the run was begun with (run/valid)" ]
     for option in "--batch 8" "--lr 0.02" "--warmup 3" "--max-tokens 99" "--schedule linear" "--final-lr 0.5" \
                   "--beta1 0.5" "--beta2 0.5" "--eps 0.5" "--weight-decay 0.5" "--max-grad-norm 2" "--leaves 4" \
-                  "--rows 99" "--seed 2"; do
+                  "--rows 99" "--seed 2" "--lora-rank 2" "--lora-alpha 2" "--lora-targets q_proj"; do
         run -1 --separate-stderr sft-train -o run --resume --steps 4 $common $option
         [ "$stderr" = "sft-train: this run was begun with another ${option% *}; continue it with the same, or $(
                       )choose another folder" ] || { echo "$option: $stderr"; false; }
@@ -351,6 +351,87 @@ stopped_by() {
     [[ "$stderr" == "sft-train: run/last/state.json:2: "* ]]
 }
 
+@test "sft-train: --lora-rank trains an adapter alone, in PEFT's layout" {
+    sft-train -m "$base" -o run --lora-rank 2 --lora-targets q_proj,down_proj --steps 4 $common "$data" > metrics
+    jq -es '.[3].loss < .[0].loss' metrics
+    sft-train -m "$base" -o full --steps 1 $common "$data" | jq -e --slurpfile m metrics '.loss == $m[0].loss'
+    [ "$(ls run/last)" = "$(printf '%s\n' adapter_config.json adapter_model.safetensors exp_avg.safetensors $(
+        )exp_avg_sq.safetensors state.json tokenizer.json tokenizer_config.json)" ]
+    jq -e --arg base "$(realpath "$base")" '.peft_type == "LORA" and .r == 2 and .lora_alpha == 4 and .bias == "none" and
+        .target_modules == ["q_proj", "down_proj"] and .base_model_name_or_path == $base' run/last/adapter_config.json
+    n=$(od -An -tu8 -N8 run/last/adapter_model.safetensors)
+    head -c $((8 + n)) run/last/adapter_model.safetensors | tail -c +9 | jq -e 'keys | . == ["__metadata__"] + ([0, 1] | map(
+        "base_model.model.model.layers.\(.).\("mlp.down_proj", "self_attn.q_proj").\("lora_A", "lora_B").weight") | sort)'
+    [ "$(model-info run | jq .parameters)" = "$(model-info "$base" | jq .parameters)" ]
+    [ "$(model-info run | jq .hash)" != "$(model-info "$base" | jq .hash)" ]
+}
+
+@test "sft-train: a run of an adapter stops and goes on, at any number of threads, with less memory, to the same bytes" {
+    lora="--lora-rank 3 $common"
+    sft-train -m "$base" -o one --steps 6 $lora --threads 1 "$data" > /dev/null
+    sft-train -m "$base" -o two --steps 3 $lora --threads 3 --gradient-checkpointing "$data" > /dev/null
+    sft-train -o two --resume --steps 6 $lora > /dev/null
+    same_end one two
+}
+
+@test "sft-train: an adapter is trained on as it is" {
+    sft-train -m "$base" -o one --lora-rank 2 --steps 2 $common "$data" > /dev/null
+    sft-train -m one -o two --steps 2 $common "$data" > /dev/null
+    jq -e '.r == 2' two/last/adapter_config.json
+    run ! cmp one/last/adapter_model.safetensors two/last/adapter_model.safetensors
+    run -1 --separate-stderr sft-train -m one -o three --lora-rank 2 --steps 2 $common "$data"
+    [ "$stderr" = "sft-train: one/last is an adapter, which is trained as it is; leave out --lora-rank" ]
+    [ ! -e three/last ]
+}
+
+@test "sft-train: refuses an adapter that asks for more than plain LoRA" {
+    sft-train -m "$base" -o run --lora-rank 2 --steps 1 $common "$data" > /dev/null
+    cp -r run/last/ ok
+    fails() {
+        rm -rf bad
+        cp -r ok bad
+        jq "$2" ok/adapter_config.json > bad/adapter_config.json
+        run -1 --separate-stderr model-info bad
+        [ "$stderr" = "model-info: bad/adapter_$1" ] || { echo "$stderr"; false; }
+    }
+    fails 'config.json: "peft_type" "IA3" is not supported (LORA is)' '.peft_type = "IA3"'
+    fails 'config.json: "use_dora" is not supported' '.use_dora = true'
+    fails 'config.json: "modules_to_save" is not supported' '.modules_to_save = ["lm_head"]'
+    fails 'config.json: "rank_pattern" is not supported' '.rank_pattern = {q_proj: 3}'
+    fails 'config.json: "bias" "all" is not supported' '.bias = "all"'
+    fails 'config.json: "r" is not a whole number from 1 to 4096' '.r = 0'
+    fails 'config.json: "lora_alpha" is missing or not a number' 'del(.lora_alpha)'
+    fails 'config.json: "base_model_name_or_path" is missing or not a string' 'del(.base_model_name_or_path)'
+    matrices="is not a matrix that can be adapted (q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj are)"
+    fails "config.json: \"target_modules\": \"lm_head\" $matrices" '.target_modules = ["q_proj", "lm_head"]'
+    fails 'config.json: "target_modules" is missing or not a list of names (an expression is not supported)' \
+        '.target_modules = ".*_proj"'
+    fails "model.safetensors: tensor base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight: its shape is $(
+        )[2, 32], not [3, 32]" '.r = 3'
+    jq '.target_modules = "all-linear" | .use_rslora = true' ok/adapter_config.json > bad/adapter_config.json
+    cp ok/adapter_model.safetensors bad
+    [ "$(model-info bad | jq .hash)" != "$(model-info ok | jq .hash)" ]
+    jq '.base_model_name_or_path = "none"' ok/adapter_config.json > bad/adapter_config.json
+    run -1 --separate-stderr model-info bad
+    [ "$stderr" = "model-info: none/config.json: No such file or directory" ]
+}
+
+@test "sft-train: --dry-run tells the memory that the run then takes" {
+    model-init --quiet --tokenizer "$base" --hidden 256 --layers 6 --heads 4 --vocab 8192 -o wide
+    for k in {1..40}; do jq -nc --argjson k $k '{prompt: ("some words " * $k), completion: ("and more " * 9)}'; done > long.jsonl
+    for options in "--leaves 1" "--leaves 4 --gradient-checkpointing" "--lora-rank 8 --leaves 2" \
+                   "--lora-rank 8 --leaves 1 --gradient-checkpointing"; do
+        options="--batch 20 --steps 2 $options"
+        told=$(sft-train --dry-run -m wide $options long.jsonl | jq .total)
+        rm -rf run
+        took=$(sft-train -m wide -o run $options long.jsonl | tail -n 1 | jq .peak_rss)
+        awk "BEGIN { r = $told / $took; exit !(r > 0.9 && r < 1.1) }" || { echo "$options: $told, not $took"; false; }
+    done
+    sft-train --dry-run -m wide --batch 20 long.jsonl > told
+    jq -e '.total == .weights + .frozen + .gradients + .moments + .activations + .other' told
+    [ -z "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'sft-train-*' -newer told)" ]
+}
+
 @test "sft-train: refuses wrong usage" {
     refuses() {
         local message=$1
@@ -359,6 +440,10 @@ stopped_by() {
         [ "$stderr" = "sft-train: $message"$'\n'"Try 'sft-train --help'." ] || { echo "$stderr"; false; }
     }
     refuses '--output is missing' -m "$base" "$data"
+    refuses '--model is missing' --dry-run "$data"
+    refuses '--dry-run does not go with --resume' -m "$base" --dry-run --resume
+    refuses '--lora-targets: "c_attn" is not a matrix that can be adapted (q_proj, k_proj, v_proj, o_proj, gate_proj, '$(
+        )'up_proj, down_proj are)' -m "$base" -o run --lora-rank 2 --lora-targets q_proj,c_attn "$data"
     refuses '--leaves is 1, 2, 4 or 8' -m "$base" -o run --leaves 3 "$data"
     refuses '--minutes without --steps or --epochs needs --schedule constant' -m "$base" -o run --minutes 1 "$data"
     refuses "--resume reads no records, but there is '$data'" -o run --resume "$data"

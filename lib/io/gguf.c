@@ -98,10 +98,11 @@ static int take_value(struct reader *r, struct gguf_value *v, struct err *err) {
     v->data = r->p;
     if (type == GGUF_STRING) return take_strings(r, v, err);
     width = gguf_type_bytes(v->type);
-    if (v->n > r->left / width) return err_set(err, "%zu x %s end beyond the file", v->n, gguf_type_name(v->type));
+    if (v->n > r->left / width) return err_set(err, "its value ends beyond the file");
     take(r, v->n * width);
     for (size_t i = 0; type == GGUF_BOOL && i < v->n; i++)
-        if (v->data[i] > 1) return err_set(err, "a BOOL of %d is neither true nor false", v->data[i]);
+        if (v->data[i] > 1)
+            return err_set(err, "a BOOL of %d is neither true nor false", v->data[i]);
     return 0;
 }
 
@@ -122,12 +123,14 @@ static int by_offset(const void *pa, const void *pb) {
 static int read_values(struct reader *r, size_t n, struct err *err) {
     struct gguf *g = r->g;
 
-    if (n > r->left / KEY_BYTES) return err_set(err, "%zu keys are more than the file holds", n);
+    if (n > r->left / KEY_BYTES)
+        return err_set(err, "%zu keys are more than the file holds", n);
     g->values = mem_calloc(n, sizeof *g->values);
     for (; g->n_values < n; g->n_values++) {
         struct gguf_value *v = &g->values[g->n_values];
 
-        if (take_name(r, &v->key, err)) return err_prefix(err, "key %zu of %zu", g->n_values + 1, n);
+        if (take_name(r, &v->key, err))
+            return err_prefix(err, "key %zu of %zu", g->n_values + 1, n);
         if (take_value(r, v, err)) return err_prefix(err, "key %s", v->key);
     }
     qsort(g->values, n, sizeof *g->values, by_key);
@@ -147,7 +150,8 @@ static int read_alignment(struct gguf *g, struct err *err) {
     if (v && (v->type != GGUF_UINT32 || v->array))
         return err_set(err, "key general.alignment: it is not a UINT32");
     if (v) memcpy(&x, v->data, sizeof x);
-    if (!x || x & (x - 1)) return err_set(err, "key general.alignment: %u is not a power of two", x);
+    if (!x || x & (x - 1))
+        return err_set(err, "key general.alignment: %u is not a power of two", x);
     g->alignment = x;
     return 0;
 }
@@ -156,13 +160,15 @@ static int take_shape(struct reader *r, struct gguf_tensor *t, struct err *err) 
     uint32_t dims;
 
     if (!take_u32(r, &dims)) return err_set(err, "the file ends here");
-    if (!dims || dims > GGUF_DIMS) return err_set(err, "%u dimensions are not 1 to %d", dims, GGUF_DIMS);
+    if (!dims || dims > GGUF_DIMS)
+        return err_set(err, "%u dimensions are not 1 to %d", dims, GGUF_DIMS);
     t->dims = (int)dims;
     t->n = 1;
     for (int i = t->dims - 1; i >= 0; i--) {
         if (!take_size(r, &t->shape[i])) return err_set(err, "the file ends here");
         if (!t->shape[i]) return err_set(err, "a dimension is 0");
-        if (__builtin_mul_overflow(t->n, t->shape[i], &t->n)) return err_set(err, "its shape is too large");
+        if (__builtin_mul_overflow(t->n, t->shape[i], &t->n))
+            return err_set(err, "its shape is too large");
     }
     return 0;
 }
@@ -190,6 +196,14 @@ static size_t aligned(size_t at, size_t alignment) {
     return (at + alignment - 1) / alignment * alignment;
 }
 
+/* A tensor that begins at `at` of the file's last `bytes`, which hold the data. */
+static int check_place(const struct gguf_tensor *t, size_t at, size_t bytes, struct err *err) {
+    if (t->offset != at) err_set(err, "its data begin at %zu, not at %zu", t->offset, at);
+    else if (at > bytes || t->bytes > bytes - at) err_set(err, "its data end beyond the file");
+    else return 0;
+    return err_prefix(err, "tensor %s", t->name);
+}
+
 /* Tensors follow one another, each at the next multiple of the alignment, and fill the file; behind
  * the last there may be that padding. */
 static int check_places(struct reader *r, struct err *err) {
@@ -201,14 +215,9 @@ static int check_places(struct reader *r, struct err *err) {
     for (size_t i = 0; i < g->n_tensors; i++) {
         struct gguf_tensor *t = &g->tensors[i];
 
-        if (t->offset != at) err_set(err, "its data begin at %zu, not at %zu", t->offset, at);
-        else if (at > bytes || t->bytes > bytes - at) err_set(err, "its data end beyond the file");
-        else {
-            t->data = r->p + r->left - bytes + at;
-            at = aligned(at + t->bytes, g->alignment);
-            continue;
-        }
-        return err_prefix(err, "tensor %s", t->name);
+        if (check_place(t, at, bytes, err)) return -1;
+        t->data = r->p + r->left - bytes + at;
+        at = aligned(at + t->bytes, g->alignment);
     }
     return bytes > at ? err_set(err, "%zu bytes after the last tensor", bytes - at) : 0;
 }
@@ -216,12 +225,14 @@ static int check_places(struct reader *r, struct err *err) {
 static int read_tensors(struct reader *r, size_t n, struct err *err) {
     struct gguf *g = r->g;
 
-    if (n > r->left / TENSOR_BYTES) return err_set(err, "%zu tensors are more than the file holds", n);
+    if (n > r->left / TENSOR_BYTES)
+        return err_set(err, "%zu tensors are more than the file holds", n);
     g->tensors = mem_calloc(n, sizeof *g->tensors);
     for (; g->n_tensors < n; g->n_tensors++) {
         struct gguf_tensor *t = &g->tensors[g->n_tensors];
 
-        if (take_name(r, &t->name, err)) return err_prefix(err, "tensor %zu of %zu", g->n_tensors + 1, n);
+        if (take_name(r, &t->name, err))
+            return err_prefix(err, "tensor %zu of %zu", g->n_tensors + 1, n);
         if (take_tensor(r, t, err)) return err_prefix(err, "tensor %s", t->name);
     }
     if (check_places(r, err)) return -1;
@@ -251,7 +262,7 @@ static int read_header(struct reader *r, size_t *tensors, size_t *values, struct
 
 int gguf_open_memory(struct gguf *g, const void *bytes, size_t size, struct err *err) {
     struct reader r = { g, bytes, size };
-    size_t tensors, values;
+    size_t tensors = 0, values = 0;
 
     *g = (struct gguf){ .size = size };
     if (!read_header(&r, &tensors, &values, err) && !read_values(&r, values, err) &&

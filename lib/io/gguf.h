@@ -1,7 +1,8 @@
-/* gguf — the file format of ggml and llama.cpp: keys with values, then named tensors of block types.
- * Versions 2 and 3, little-endian, are read; 3 is written. A file is mapped, and hostile until
- * checked: when it is open, every length, type and offset holds, strings are UTF-8 without zero bytes,
- * keys and names occur once, tensors follow one another and fill the file, and each can be read.
+/* gguf — the file format of ggml and llama.cpp: keys with values, then named tensors of block
+ * types. Versions 2 and 3, little-endian, are read; 3 is written. A file is mapped, and hostile
+ * until checked: when it is open, every length, type and offset holds, strings are UTF-8 without
+ * zero bytes, keys and names occur once, tensors follow one another and fill the file, and each can
+ * be read.
  *
  * Sentences on failure name the key or the tensor; those of gguf_open begin with the path. */
 #ifndef IO_GGUF_H
@@ -21,8 +22,8 @@ enum { GGUF_DIMS = 4, GGUF_ALIGNMENT = 32 };
 
 /* Types of values, by the numbers of the format. */
 enum gguf_type {
-    GGUF_UINT8, GGUF_INT8, GGUF_UINT16, GGUF_INT16, GGUF_UINT32, GGUF_INT32, GGUF_FLOAT32, GGUF_BOOL,
-    GGUF_STRING, GGUF_ARRAY, GGUF_UINT64, GGUF_INT64, GGUF_FLOAT64, GGUF_TYPES
+    GGUF_UINT8, GGUF_INT8, GGUF_UINT16, GGUF_INT16, GGUF_UINT32, GGUF_INT32, GGUF_FLOAT32,
+    GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_UINT64, GGUF_INT64, GGUF_FLOAT64, GGUF_TYPES
 };
 
 struct gguf_value {
@@ -30,7 +31,7 @@ struct gguf_value {
     enum gguf_type type;            /* of the value, or of an array's elements */
     bool array;
     size_t n;                       /* elements of an array; 1 */
-    const unsigned char *data;      /* as in the file: a string is its length in 8 bytes, then its text */
+    const unsigned char *data;      /* as in the file: a string is 8 bytes of length and its text */
     const char *text;               /* a string that is not in an array, or NULL */
 };
 
@@ -70,7 +71,7 @@ const struct gguf_tensor *gguf_tensor(const struct gguf *g, const char *name);
 void gguf_read(const struct gguf_tensor *t, size_t first, size_t n, float *out);
 
 /* The value of a key. Return 0, or -1 if it is missing or of another kind. Integers have any width
- * and fit an int64_t; reals are FLOAT32 or FLOAT64. */
+ * and fit an int64_t; reals are FLOAT32 or FLOAT64. A string is borrowed. */
 int gguf_string(const struct gguf *g, const char *key, const char **out, struct err *err);
 int gguf_integer(const struct gguf *g, const char *key, int64_t *out, struct err *err);
 int gguf_real(const struct gguf *g, const char *key, double *out, struct err *err);
@@ -85,11 +86,13 @@ double *gguf_reals(const struct gguf *g, const char *key, size_t *n, struct err 
 const char *gguf_type_name(enum gguf_type type);
 size_t gguf_type_bytes(enum gguf_type type);
 
-/* Writing. First the keys and their values, in the order of the file; zero-initialise, then free. */
+/* Writing. First the keys and their values, in the order of the file. Zero-initialise it. */
 struct gguf_meta {
     struct buf bytes;
     size_t n;
 };
+
+/* Each adds a key that is not there yet. Strings are UTF-8; arrays have n elements. */
 void gguf_put_string(struct gguf_meta *m, const char *key, const char *s);
 void gguf_put_uint32(struct gguf_meta *m, const char *key, uint32_t x);
 void gguf_put_float32(struct gguf_meta *m, const char *key, float x);
@@ -118,8 +121,7 @@ struct gguf_writer {
 int gguf_begin(struct gguf_writer *w, const char *path, const struct gguf_meta *meta,
                const struct gguf_spec *specs, size_t n, struct err *err);
 
-/* The tensors' numbers in the order of the specs, in pieces of whole blocks that do not reach beyond
- * a tensor. */
+/* The tensors' numbers in the order of the specs, in pieces of whole blocks of one tensor. */
 void gguf_add(struct gguf_writer *w, const float *x, size_t n);
 
 /* Puts the file in its place; all numbers have been added. 0, or -1 if a write failed or a number

@@ -8,11 +8,13 @@ static const struct {
     const char *name;
     size_t bytes;
 } types[GGUF_TYPES] = {
-    [GGUF_UINT8] = { "UINT8", 1 },     [GGUF_INT8] = { "INT8", 1 },       [GGUF_UINT16] = { "UINT16", 2 },
-    [GGUF_INT16] = { "INT16", 2 },     [GGUF_UINT32] = { "UINT32", 4 },   [GGUF_INT32] = { "INT32", 4 },
-    [GGUF_FLOAT32] = { "FLOAT32", 4 }, [GGUF_BOOL] = { "BOOL", 1 },       [GGUF_STRING] = { "STRING", 0 },
-    [GGUF_ARRAY] = { "ARRAY", 0 },     [GGUF_UINT64] = { "UINT64", 8 },   [GGUF_INT64] = { "INT64", 8 },
-    [GGUF_FLOAT64] = { "FLOAT64", 8 },
+    [GGUF_UINT8] = { "UINT8", 1 },     [GGUF_INT8] = { "INT8", 1 },
+    [GGUF_UINT16] = { "UINT16", 2 },   [GGUF_INT16] = { "INT16", 2 },
+    [GGUF_UINT32] = { "UINT32", 4 },   [GGUF_INT32] = { "INT32", 4 },
+    [GGUF_UINT64] = { "UINT64", 8 },   [GGUF_INT64] = { "INT64", 8 },
+    [GGUF_FLOAT32] = { "FLOAT32", 4 }, [GGUF_FLOAT64] = { "FLOAT64", 8 },
+    [GGUF_BOOL] = { "BOOL", 1 },       [GGUF_STRING] = { "STRING", 0 },
+    [GGUF_ARRAY] = { "ARRAY", 0 },
 };
 
 const char *gguf_type_name(enum gguf_type type) {

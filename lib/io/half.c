@@ -36,7 +36,7 @@ uint16_t half_narrow(float x) {
 
     if (size > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (size >> 13 & 0x3ff));
     if (size >= 0x47800000) return (uint16_t)(sign | 0x7c00);
-    /* below 2^-14 a half counts in steps of 2^-24, as a float does between 1/2 and 1: the sum rounds */
+    /* below 2^-14 halves are 2^-24 apart, as floats are between 1/2 and 1: the sum rounds */
     if (size < 0x38800000)
         return (uint16_t)(sign | (bits_of(float_of(size) + 0.5f) - bits_of(0.5f)));
     return (uint16_t)(sign | round_off(size - (112u << 23), 13));
@@ -53,36 +53,35 @@ uint16_t bf16_narrow(float x) {
     return (uint16_t)round_off(bits, 16);
 }
 
+static uint16_t load(const unsigned char *p) {
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static void store(unsigned char *p, uint16_t h) {
+    p[0] = (unsigned char)h;
+    p[1] = (unsigned char)(h >> 8);
+}
+
 void half_read(float *out, const void *bytes, size_t n) {
     const unsigned char *p = bytes;
 
-    for (size_t i = 0; i < n; i++) out[i] = half_widen((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+    for (size_t i = 0; i < n; i++) out[i] = half_widen(load(p + 2 * i));
 }
 
 void half_write(void *bytes, const float *x, size_t n) {
     unsigned char *p = bytes;
 
-    for (size_t i = 0; i < n; i++) {
-        uint16_t h = half_narrow(x[i]);
-
-        p[2 * i] = (unsigned char)h;
-        p[2 * i + 1] = (unsigned char)(h >> 8);
-    }
+    for (size_t i = 0; i < n; i++) store(p + 2 * i, half_narrow(x[i]));
 }
 
 void bf16_read(float *out, const void *bytes, size_t n) {
     const unsigned char *p = bytes;
 
-    for (size_t i = 0; i < n; i++) out[i] = bf16_widen((uint16_t)(p[2 * i] | p[2 * i + 1] << 8));
+    for (size_t i = 0; i < n; i++) out[i] = bf16_widen(load(p + 2 * i));
 }
 
 void bf16_write(void *bytes, const float *x, size_t n) {
     unsigned char *p = bytes;
 
-    for (size_t i = 0; i < n; i++) {
-        uint16_t h = bf16_narrow(x[i]);
-
-        p[2 * i] = (unsigned char)h;
-        p[2 * i + 1] = (unsigned char)(h >> 8);
-    }
+    for (size_t i = 0; i < n; i++) store(p + 2 * i, bf16_narrow(x[i]));
 }

@@ -1,6 +1,6 @@
-/* half — 16-bit numbers: IEEE half precision (F16) and bfloat16 (BF16), to float and back. Widening is
- * exact; narrowing rounds to nearest, ties to even, what is too large becomes infinite, and a NaN
- * stays one. Bytes are little-endian and need no alignment. */
+/* half — 16-bit numbers: IEEE half precision (F16) and bfloat16 (BF16), to float and back. Widening
+ * is exact; narrowing rounds to nearest, ties to even, what is too large becomes infinite, and a
+ * NaN stays one. Bytes are little-endian and need no alignment. */
 #ifndef IO_HALF_H
 #define IO_HALF_H
 

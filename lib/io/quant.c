@@ -1,6 +1,6 @@
-/* quant — a table of types, and for each the block that ggml-quants.c and ggml-common.h describe. A scale
- * has 11 bits of fraction and is multiplied by 13 bits at most, so products are exact in a float and
- * only the sum of a type with minima is rounded: a fused multiply-add gives the same numbers. */
+/* quant — a table of types, and for each the block that ggml-quants.c and ggml-common.h describe. A
+ * scale has 11 bits of fraction and is multiplied by 13 bits at most, so products are exact in a
+ * float and only the sum of a type with minima is rounded: a fused multiply-add gives the same. */
 #include "io/quant.h"
 
 #include <assert.h>
@@ -12,7 +12,10 @@
 enum { SMALL = 32, LARGE = 256 };
 
 static float scale_at(const unsigned char *p) {
-    return half_widen((uint16_t)(p[0] | p[1] << 8));
+    float d;
+
+    half_read(&d, p, 1);
+    return d;
 }
 
 /* Element i of 32 is in the low or, from 16 on, the high bits of byte i % 16. */
@@ -67,7 +70,7 @@ static void unpack_q8_0(float *y, const unsigned char *p) {
 }
 
 /* Scale and minimum, 6 bits each, of sub-block s of 8: the first four pairs lie in the low bits of
- * bytes 0..3 and 4..7, the others are put together from bytes 8..11 and the high bits of the first. */
+ * bytes 0..3 and 4..7, the others are put together from bytes 8..11 and the high bits of those. */
 static void scale_and_min(int s, const unsigned char *p, float *scale, float *min) {
     if (s < 4) {
         *scale = (float)(p[s] & 63);
@@ -106,7 +109,7 @@ static void unpack_q5_k(float *y, const unsigned char *p) {
     unpack_k(y, p, p + 16, p + 48);
 }
 
-/* 128 bytes of low bits, 64 of high bits, a scale of 8 bits for each 16 numbers, their common scale.
+/* 128 bytes of low bits, 64 of high bits, a scale of 8 bits for each 16 numbers, a common scale.
  * Of each half, 32 numbers a step: low bits from 64 bytes, high bits from 32. */
 static void unpack_q6_k(float *y, const unsigned char *p) {
     const unsigned char *scales = p + 192;
@@ -170,7 +173,8 @@ const struct quant_info *quant_info(uint32_t type) {
     return &types[type].info;
 }
 
-void quant_read(enum quant_type type, const unsigned char *data, size_t first, size_t n, float *out) {
+void quant_read(enum quant_type type, const unsigned char *data, size_t first, size_t n,
+                float *out) {
     const struct type *t = &types[type];
 
     assert(first % t->info.block == 0 && n % t->info.block == 0);
@@ -179,10 +183,11 @@ void quant_read(enum quant_type type, const unsigned char *data, size_t first, s
     else if (type == QUANT_F16) half_read(out, data, n);
     else if (type == QUANT_BF16) bf16_read(out, data, n);
     else
-        for (size_t i = 0; i < n; i += t->info.block, data += t->info.bytes) t->unpack(out + i, data);
+        for (; n; n -= t->info.block, out += t->info.block, data += t->info.bytes)
+            t->unpack(out, data);
 }
 
-/* The largest becomes 127 steps. A scale of 2^-128 or less has no inverse; in half precision it is 0. */
+/* The largest becomes 127 steps. A scale of 2^-128 or less has no inverse, and is 0 as a half. */
 static void pack_q8_0(unsigned char *p, const float *x) {
     float largest = 0, d, inverse;
 
@@ -203,6 +208,6 @@ int quant_write(enum quant_type type, const float *x, size_t n, unsigned char *o
     else if (type == QUANT_F16) half_write(out, x, n);
     else if (type == QUANT_BF16) bf16_write(out, x, n);
     else
-        for (size_t i = 0; i < n; i += SMALL, out += t->info.bytes) pack_q8_0(out, x + i);
+        for (; n; n -= SMALL, x += SMALL, out += t->info.bytes) pack_q8_0(out, x);
     return 0;
 }

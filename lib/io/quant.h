@@ -1,4 +1,4 @@
-/* quant — the block types of ggml: numbers packed in blocks of 1, 32 or 256 that share their scales.
+/* quant — the block types of ggml: numbers packed in blocks of 1, 32 or 256 that share scales.
  * Values and bytes are those of ggml's reference functions (ggml-quants.c: dequantize_row_*,
  * quantize_row_q8_0_ref) to the last bit. */
 #ifndef IO_QUANT_H
@@ -22,7 +22,8 @@ struct quant_info {
 const struct quant_info *quant_info(uint32_t type);
 
 /* Elements first .. first+n-1 of the tensor at `data`; both first and n are whole blocks. */
-void quant_read(enum quant_type type, const unsigned char *data, size_t first, size_t n, float *out);
+void quant_read(enum quant_type type, const unsigned char *data, size_t first, size_t n,
+                float *out);
 
 /* Packs n numbers, whole blocks, as F32, F16, BF16 or Q8_0. Returns 0, or -1 if one of them is not
  * finite or too large for the type; the bytes are then of no use. */

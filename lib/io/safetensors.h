@@ -51,7 +51,7 @@ void safetensors_read(const struct safetensors_tensor *t, size_t first, size_t n
 /* "[3, 4]" */
 void safetensors_shape_text(char *text, size_t size, const size_t *shape, int dims);
 
-/* Writing: name and shape of each tensor, then their data (F32) in the same order, in any pieces. */
+/* Writing: name and shape of each tensor, then their data in the same order, in any pieces. */
 struct safetensors_spec {
     const char *name;
     int dims;
@@ -59,13 +59,17 @@ struct safetensors_spec {
 };
 struct safetensors_writer {
     struct atomic_file file;
-    size_t left;                    /* bytes of data still to come */
+    enum safetensors_type type;
+    size_t left;                    /* numbers still to come */
 };
 
-/* Opens a file beside `path` and writes the header. meta: an object of texts, borrowed, or NULL. 0 or -1. */
-int safetensors_begin(struct safetensors_writer *w, const char *path,
+/* Opens a file beside `path` and writes the header. All tensors are of one type, F32, F16 or BF16. meta: an
+ * object of texts, borrowed, or NULL. 0 or -1. */
+int safetensors_begin(struct safetensors_writer *w, const char *path, enum safetensors_type type,
                       const struct safetensors_spec *specs, size_t n, const json_t *meta,
                       struct err *err);
+
+/* Adds numbers, rounded to the type (io/half.h). */
 void safetensors_add(struct safetensors_writer *w, const float *data, size_t n);
 
 /* Puts the file in its place; all data has been added. 0 or -1. */

@@ -251,7 +251,7 @@ json_t *config_json(const struct config *c) {
     return obj;
 }
 
-int config_save(const struct config *cfg, const char *dir, struct err *err) {
+int config_save(const struct config *cfg, const char *dir, const char *dtype, struct err *err) {
     struct atomic_file a;
     struct buf path = { 0 };
     json_t *obj;
@@ -262,6 +262,7 @@ int config_save(const struct config *cfg, const char *dir, struct err *err) {
     buf_free(&path);
     if (r) return -1;
     obj = config_json(cfg);
+    json_object_set_new(obj, "torch_dtype", json_string(dtype));
     json_dumpf(obj, a.f, JSON_INDENT(2));
     putc('\n', a.f);
     json_decref(obj);

@@ -47,9 +47,10 @@ int config_check(const struct config *cfg, struct err *err);
 int config_read(struct config *cfg, const json_t *obj, struct err *err);
 int config_load(struct config *cfg, const char *dir, struct err *err);
 
-/* The object as transformers reads it, a new reference. config_save writes DIR/config.json. */
+/* The object as transformers reads it, a new reference. config_save writes DIR/config.json; dtype is that of
+ * the parameters beside it ("float32"). */
 json_t *config_json(const struct config *cfg);
-int config_save(const struct config *cfg, const char *dir, struct err *err);
+int config_save(const struct config *cfg, const char *dir, const char *dtype, struct err *err);
 
 /* Whether `token` ends a text. */
 bool config_is_eos(const struct config *cfg, int token);

@@ -180,7 +180,7 @@ int lora_save(const struct model *m, const char *dir, struct err *err) {
     int r;
 
     buf_printf(&path, "%s/adapter_model.safetensors", dir);
-    r = params_save(&m->lora->p, m->lora->p.data, path.s, err);
+    r = params_save(&m->lora->p, m->lora->p.data, ST_F32, path.s, err);
     buf_free(&path);
     return r ? r : save_config(m->lora, dir, err);
 }

@@ -97,13 +97,17 @@ struct model *model_load(const char *dir, struct err *err) {
     return m;
 }
 
-int model_save(const struct model *m, const char *dir, struct err *err) {
+int model_save_as(const struct model *m, enum safetensors_type type, const char *dir, struct err *err) {
+    static const char *const names[] = { [ST_F32] = "float32", [ST_F16] = "float16", [ST_BF16] = "bfloat16" };
     struct buf path = { 0 };
-    int r;
+    int r = type == ST_F32 ? 0 : params_round(&m->p, m->p.data, type, err);
 
-    if (m->lora) return lora_save(m, dir, err);
     buf_printf(&path, "%s/model.safetensors", dir);
-    r = params_save(&m->p, m->p.data, path.s, err);
+    if (!r) r = params_save(&m->p, m->p.data, type, path.s, err);
     buf_free(&path);
-    return r ? r : config_save(&m->cfg, dir, err);
+    return r ? r : config_save(&m->cfg, dir, names[type], err);
+}
+
+int model_save(const struct model *m, const char *dir, struct err *err) {
+    return m->lora ? lora_save(m, dir, err) : model_save_as(m, ST_F32, dir, err);
 }

@@ -51,9 +51,14 @@ real *params_block(const struct params *p);
 /* A 64-bit fingerprint of a block. */
 uint64_t params_hash(const struct params *p, const real *block);
 
-/* Writes or reads a block under the tensors' names as one safetensors file (F32; F16 and BF16 are
- * widened on reading). 0, or -1 with a sentence that names the tensor. */
-int params_save(const struct params *p, const real *block, const char *path, struct err *err);
+/* Rounds a block to what F16 or BF16 hold. 0, or -1 with a sentence that names the tensor if a number is
+ * beyond their range. */
+int params_round(const struct params *p, real *block, enum safetensors_type type, struct err *err);
+
+/* Writes or reads a block under the tensors' names as one safetensors file. A block that is written as F16 or
+ * BF16 has been rounded to it; on reading they are widened. 0, or -1 with a sentence that names the tensor. */
+int params_save(const struct params *p, const real *block, enum safetensors_type type, const char *path,
+                struct err *err);
 int params_load(const struct params *p, real *block, const char *path, struct err *err);
 
 /* Reads the tensors that one file of several holds, and marks them in have[n_tensors]. 0 or -1. */

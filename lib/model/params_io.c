@@ -1,12 +1,14 @@
 /* params_io — blocks as safetensors files. */
 #include "model/params.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "io/half.h"
 #include "io/safetensors.h"
 
 enum { PIECE = 1 << 14 };       /* floats converted at a time */
@@ -104,7 +106,28 @@ static void write_tensor(struct safetensors_writer *w, const struct tensor *t, c
     }
 }
 
-int params_save(const struct params *p, const real *block, const char *path, struct err *err) {
+static float rounded(float x, enum safetensors_type type) {
+    return type == ST_F16 ? half_widen(half_narrow(x)) : type == ST_BF16 ? bf16_widen(bf16_narrow(x)) : x;
+}
+
+int params_round(const struct params *p, real *block, enum safetensors_type type, struct err *err) {
+    for (int i = 0; i < p->n_tensors; i++) {
+        real *x = block + p->tensors[i].offset;
+
+        for (size_t j = 0; j < p->tensors[i].n; j++) {
+            float y = rounded((float)x[j], type);
+
+            if (isinf(y) && !isinf(x[j]))
+                return err_set(err, "tensor %s: %g is beyond the range of %s", p->tensors[i].name, (double)x[j],
+                               type == ST_F16 ? "F16" : "BF16");
+            x[j] = (real)y;
+        }
+    }
+    return 0;
+}
+
+int params_save(const struct params *p, const real *block, enum safetensors_type type, const char *path,
+                struct err *err) {
     struct safetensors_spec *specs = mem_calloc((size_t)p->n_tensors, sizeof *specs);
     struct safetensors_writer w;
     char sum[17];
@@ -117,7 +140,7 @@ int params_save(const struct params *p, const real *block, const char *path, str
         specs[i].name = p->tensors[i].name;
         specs[i].dims = file_shape(&p->tensors[i], specs[i].shape);
     }
-    r = safetensors_begin(&w, path, specs, (size_t)p->n_tensors, meta, err);
+    r = safetensors_begin(&w, path, type, specs, (size_t)p->n_tensors, meta, err);
     for (int i = 0; !r && i < p->n_tensors; i++) write_tensor(&w, &p->tensors[i], block);
     if (!r) r = safetensors_end(&w, err);
     json_decref(meta);

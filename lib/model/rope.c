@@ -19,6 +19,10 @@ static double scaled(double freq, const struct rope_scaling *s) {
     return (1 - smooth) * freq / s->factor + smooth * freq;
 }
 
+double rope_frequency(const struct config *cfg, int i) {
+    return scaled(pow(cfg->rope_theta, -2.0 * i / cfg->head_dim), &cfg->scaling);
+}
+
 void rope_reach(struct rope *r, const struct config *cfg, int positions) {
     int n = r->positions ? r->positions : 256;
 
@@ -28,7 +32,7 @@ void rope_reach(struct rope *r, const struct config *cfg, int positions) {
     r->cosine = mem_realloc(r->cosine, (size_t)n * r->half, sizeof *r->cosine);
     r->sine = mem_realloc(r->sine, (size_t)n * r->half, sizeof *r->sine);
     for (int i = 0; i < r->half; i++) {
-        double freq = scaled(pow(cfg->rope_theta, -2.0 * i / cfg->head_dim), &cfg->scaling);
+        double freq = rope_frequency(cfg, i);
 
         for (int p = r->positions; p < n; p++) {
             r->cosine[(size_t)p * r->half + i] = (real)cos(p * freq);

@@ -12,6 +12,9 @@ struct rope {
     real *cosine, *sine;            /* [positions, half] */
 };
 
+/* Radians that pair i turns from one position to the next, with the scaling. */
+double rope_frequency(const struct config *cfg, int i);
+
 /* Makes the tables reach at least `positions`. */
 void rope_reach(struct rope *r, const struct config *cfg, int positions);
 void rope_free(struct rope *r);

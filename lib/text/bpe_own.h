@@ -92,8 +92,9 @@ struct bpe {
     struct splitter split;
 };
 
-/* Expressions that cut words: GPT-2's, Qwen2's; each digit, each number apart. */
-extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_digit_pattern[], bpe_number_pattern[];
+/* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's; each digit, each number apart. */
+extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[], bpe_digit_pattern[],
+    bpe_number_pattern[];
 
 /* The byte that a character of a token's spelling stands for (-1: none), and the character of a byte. */
 int bpe_char_byte(uint32_t c);

@@ -23,12 +23,14 @@ struct batch {
     real *logprob, *entropy, *dlogprob;
 };
 
-struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows) {
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows,
+                        bool recompute) {
     struct batch *b = mem_calloc(1, sizeof *b);
 
     *b = (struct batch){ .m = m, .pool = pool, .d = d, .rows = rows,
                          .tree = { .p = model_trained(m), .pool = pool, .leaves = leaves } };
     b->decoder = decoder_new(m, pool);
+    if (recompute) decoder_recompute(b->decoder);
     return b;
 }
 
@@ -106,6 +108,23 @@ static void run_shard(struct batch *b, const size_t *examples, int n, real *grad
         for (int t = 0; t < b->in.n_targets; t++) b->dlogprob[t] = (real)(-1 / s->targets);
         decoder_backward(b->decoder, &b->in, grad, b->dlogprob, NULL);
     }
+}
+
+size_t batch_bytes(struct batch *b, const size_t *examples, int n) {
+    size_t most = 0;
+
+    for (int leaf = 0; leaf < b->tree.leaves; leaf++) {
+        int k = tree_first(n, b->tree.leaves, leaf), to = tree_first(n, b->tree.leaves, leaf + 1);
+
+        while (k < to) {
+            size_t bytes;
+
+            k += pack(b, examples + k, to - k);
+            bytes = decoder_bytes(b->decoder, &b->in);
+            if (bytes > most) most = bytes;
+        }
+    }
+    return most;
 }
 
 /* A leaf of the tree. */

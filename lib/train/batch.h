@@ -17,13 +17,17 @@ struct batch_stats {
 
 struct batch;
 
-/* Room for steps over the data; `leaves` is that of the tree, and rows the tokens of one forward. Pointers are
- * borrowed. */
-struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows);
+/* Room for steps over the data; `leaves` is that of the tree, rows the tokens of one forward; `recompute`:
+ * decoder_recompute. Pointers are borrowed. */
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows,
+                        bool recompute);
 void batch_free(struct batch *b);
 
-/* The gradient of the mean cross-entropy over all completion tokens of `n` examples: a block of the model,
- * borrowed until the next call. */
+/* Bytes of activations and scratch that a step over these examples will hold. */
+size_t batch_bytes(struct batch *b, const size_t *examples, int n);
+
+/* The gradient of the mean cross-entropy over all completion tokens of `n` examples: a block of what is
+ * trained, borrowed until the next call. */
 const real *batch_gradient(struct batch *b, const size_t *examples, int n, struct batch_stats *stats);
 
 /* The loss alone. */

@@ -70,7 +70,7 @@ static int save_state(const char *dir, const json_t *state, struct err *err) {
 
 static int save_block(const char *dir, const char *name, const struct params *p, const real *block, struct err *err) {
     char *path = rundir_path(dir, name);
-    int r = params_save(p, block, path, err);
+    int r = params_save(p, block, ST_F32, path, err);
 
     free(path);
     return r;

@@ -91,6 +91,25 @@ void rundir_remove(const char *path) {
     rmdir(path);
 }
 
+int rundir_fill(const char *path, int (*fill)(void *ctx, const char *dir, struct err *err), void *ctx,
+                struct err *err) {
+    int n = (int)strlen(path), r;
+    char *tmp;
+
+    while (n > 1 && path[n - 1] == '/') n--;
+    if (asprintf(&tmp, "%.*s.tmp.%ld", n, path, (long)getpid()) < 0) abort();
+    if (mkdir(tmp, 0777)) {
+        r = fail(tmp, err);
+    } else {
+        r = fill(ctx, tmp, err);
+        if (!r) r = atomic_sync_dir(tmp, err);
+        if (!r && rename(tmp, path)) r = fail(path, err);
+        if (r) rundir_remove(tmp);
+    }
+    free(tmp);
+    return r;
+}
+
 /* Drops the files, not folders, that a killed process left beside their targets (io/atomic). */
 static void drop_leftovers(const char *path) {
     DIR *d = opendir(path);

@@ -40,6 +40,11 @@ int rundir_commit(const struct rundir *r, long step, struct err *err);
 /* Makes `best` point to a complete step. Returns 0 or -1. */
 int rundir_best(const struct rundir *r, long step, struct err *err);
 
+/* Makes the folder `path` complete or not at all: fill() writes its files into one beside it, which is then
+ * renamed. Returns 0 or -1. */
+int rundir_fill(const char *path, int (*fill)(void *ctx, const char *dir, struct err *err), void *ctx,
+                struct err *err);
+
 /* Removes a folder of plain files. Failure is no error. */
 void rundir_remove(const char *path);
 

@@ -12,10 +12,14 @@ struct job {
     void *ctx;
 };
 
+int tree_first(int n, int leaves, int leaf) {
+    return (int)((long)n * leaf / leaves);
+}
+
 /* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. */
 static void run(const struct job *j, int first, int leaves, int level) {
     struct tree *t = j->t;
-    int from = (int)((long)j->n * first / t->leaves), to = (int)((long)j->n * (first + 1) / t->leaves);
+    int from = tree_first(j->n, t->leaves, first), to = tree_first(j->n, t->leaves, first + 1);
 
     if (level == t->n_grads) t->grad[t->n_grads++] = params_block(t->p);
     if (leaves > 1) {

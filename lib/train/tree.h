@@ -24,6 +24,9 @@ typedef void tree_leaf(void *ctx, int from, int to, real *grad);
 /* The gradient of n items: a block of what is trained, borrowed until the next call. */
 const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx);
 
+/* The first of n items that leaf number `leaf` takes; of leaf + 1: the first that it does not. */
+int tree_first(int n, int leaves, int leaf);
+
 /* Blocks that a tree of so many leaves needs. */
 int tree_blocks(int leaves);
 
