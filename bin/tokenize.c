@@ -72,12 +72,11 @@ static const char *field_of(const struct job *j, const json_t *rec) {
 static int encode_record(struct job *j, const json_t *rec, struct err *err) {
     const char *field = field_of(j, rec);
     const json_t *value = field ? json_object_get(rec, field) : NULL;
-    int r;
 
     if (!field) return err_set(err, "no \"text\", \"messages\" or \"prompt\"");
     if (json_is_string(value)) return encode_text(j, json_string_value(value), json_string_length(value), err);
-    r = json_is_array(value) ? encode_messages(j, value, err) : err_set(err, "is missing, or neither a string nor messages");
-    return r ? err_prefix(err, "\"%s\"", field) : 0;
+    if (!json_is_array(value)) return err_set(err, "\"%s\" is missing, or neither a string nor messages", field);
+    return encode_messages(j, value, err) ? err_prefix(err, "\"%s\"", field) : 0;
 }
 
 static void add_ids(struct job *j, json_t *rec) {

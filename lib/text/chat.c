@@ -254,11 +254,13 @@ static int completion_text(const struct chat *c, const json_t *prompt, const jso
 
     json_array_extend(all, (json_t *)prompt);
     json_array_extend(all, (json_t *)completion);
-    r = chat_text(c, all, false, &whole, err);
+    r = chat_text(c, completion, false, &whole, err);         /* so that an error counts messages from its first */
+    buf_clear(&whole);
+    if (!r) r = chat_text(c, all, false, &whole, err);
     if (!r && whole.n && whole.s[whole.n - 1] == '\n' && c->form->family == FAMILY_CHATML) whole.n--;
     if (!r && (whole.n < before->n + last || memcmp(whole.s, buf_text(before), before->n) ||
                memcmp(whole.s + whole.n - last, c->end_text, last)))
-        r = err_set(err, "does not answer the prompt: the template writes the prompt, the assistant's role, and an end");
+        r = err_set(err, "the template does not write it as the answer to the prompt");
     if (!r) buf_add(text, whole.s + before->n, whole.n - before->n);
     json_decref(all);
     buf_free(&whole);
@@ -268,11 +270,12 @@ static int completion_text(const struct chat *c, const json_t *prompt, const jso
 /* A completion's text; a string is taken as it is, with an end. */
 static int chat_completion(const struct chat *c, const json_t *prompt, const json_t *completion,
                            const struct buf *before, struct buf *text, struct err *err) {
-    if (!json_is_string(completion) && !json_is_string(prompt))
-        return completion_text(c, prompt, completion, before, text, err);
-    if (!json_is_string(completion)) return err_set(err, "is not a string, and the prompt is");
-    buf_printf(text, "%s%s", json_string_value(completion), c->end_text);
-    return 0;
+    if (json_is_string(completion)) {
+        buf_printf(text, "%s%s", json_string_value(completion), c->end_text);
+        return 0;
+    }
+    if (json_is_string(prompt)) return err_set(err, "messages, behind a prompt that is a string");
+    return completion_text(c, prompt, completion, before, text, err);
 }
 
 int chat_encode(const struct chat *c, struct bpe *t, const json_t *prompt, const json_t *completion,

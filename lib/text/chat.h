@@ -41,7 +41,7 @@ int chat_text(const struct chat *c, const json_t *messages, bool generate, struc
 /* Adds the ids of the prompt with the opening of the answer, then those of the completion (NULL: none): what the
  * template adds to that text when the completion follows, up to the end token of its last message, the assistant's.
  * Each text is encoded by itself, so that the prompt's ids begin the whole's. *start is the index of the completion's
- * first id in `ids`. Both are messages or both strings. Returns 0 or -1. */
+ * first id in `ids`. A string is taken as it is, a completion with an end. Returns 0 or -1. */
 int chat_encode(const struct chat *c, struct bpe *t, const json_t *prompt, const json_t *completion,
                 struct bpe_ids *ids, size_t *start, struct err *err);
 

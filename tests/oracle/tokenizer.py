@@ -2,12 +2,15 @@
 """tokenizer - check tokenize against Hugging Face's `tokenizers` and transformers.
 
 usage: tokenizer.py [--seed N] [--rounds N] [--templates DIR] [--speed FILE] TOKENIZER...
+       tokenizer.py --write-chats > tests/fixtures/templates/chats.jsonl
 
 TOKENIZER is a tokenizer.json, a folder that holds one, or "llama3": one in the manner of Llama 3, learned here
 from the sources of this tree. Each is asked for the ids of the strings under tests/fixtures, of every code point
 of planes 0 to 3 and 14 among letters, digits and blanks, and of random strings; special tokens once as such, once
 as text; then for the text of the ids, and of random ids. Conversations are drawn at random and given to every
-template: those known by heart, and the *.jinja files of DIR; one that tokenize does not know is named.
+template, a *.jinja file of DIR; without it those of tests/fixtures, which have the form of the models' they are
+named after, with less said of tools. A template that tokenize does not know is named.
+--write-chats prints a few conversations as transformers writes them by each template.
 --speed times both on a text, in turn, and prints the ratio of the medians of five. The program is tokenize on
 PATH. The seed is a new one each time, and printed. Exits 1 if anything differs.
 """
@@ -29,28 +32,11 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from transformers import PreTrainedTokenizerFast
 
 TREE = Path(__file__).resolve().parents[2]
+TEMPLATES = TREE / "tests/fixtures/templates"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"
           r"\s*[\r\n]+|\s+(?!\S)|\s+")
 MARKS = ["<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|im_start|>", "<|im_end|>",
          "<|endoftext|>"]
-CHATML = "<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>"
-OPEN = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-TEMPLATES = {
-    "plain": "{% for m in messages %}{{ m['content'] }}{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}"
-             "{% endfor %}",
-    "chatml": "{% for message in messages %}{{ '" + CHATML + "' + '\n' }}{% endfor %}" + OPEN,
-    "chatml spaced": "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}\n"
-                     "{%- for message in messages -%}\n    {#- one #}{{- '" + CHATML + "\n' -}}\n"
-                     "{%- endfor -%}\n    " + OPEN.replace("{% if", "{%- if") + "\n",
-    "default system": "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-                      "{{ '<|im_start|>system\nBe brief & kind.<|im_end|>\n' }}{% endif %}{{'" + CHATML + "' + '\n'}}"
-                      "{% endfor %}" + OPEN,
-    "llama3": "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = "
-              "'<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ message['content'] | trim + "
-              "'<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}{{ content }}"
-              "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}"
-              "{% endif %}",
-}
 PARTS = ["a", "b", "The", "film", "don't", "I'LL", "we'Ve", "'\u017f", "0", "7", "1994", "3.5", " ", " ", " ", "  ", "\t", "\n",
          "\r\n", "\n\n", "\u00a0", "\u2003", "\u3000", "\u180e", ".", "!?", "...", "->", "{}", "<|", "|>", "é", "e\u0301", "\u0301", "ẞ",
          "Привет", "мир", "Ελληνικά", "你好", "世界", "日本語", "かな", "한국어", "\u1100\u1161\u11a8", "שלום", "مرحبا", "नमस्ते", "ไทย", "😀", "👩🏾‍🚀", "🇫🇷",
@@ -141,6 +127,15 @@ def write_template(folder, template, r):
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
 
+def read_templates(folder):
+    return {p.stem: p.read_text() for p in sorted(folder.glob("*.jinja"))}
+
+
+def render(fast, template, talk, generate):
+    return fast.apply_chat_template(talk, chat_template=template, tokenize=False, add_generation_prompt=generate,
+                                    date_string="26 Jul 2024")
+
+
 def check_chats(library, templates, r, rounds, tally):
     library.add_special_tokens(MARKS)
     fast = PreTrainedTokenizerFast(tokenizer_object=library, bos_token="<|begin_of_text|>", eos_token="<|im_end|>")
@@ -156,10 +151,30 @@ def check_chats(library, templates, r, rounds, tally):
                     refused.append(f"{name} ({got.split(': ')[-1][:40]}...)" if "none of those known" not in got else name)
                     break
                 for talk, rec in zip(talks, got, strict=True):
-                    text = fast.apply_chat_template(talk, chat_template=template, tokenize=False, add_generation_prompt=generate,
-                                                    date_string="26 Jul 2024")
+                    text = render(fast, template, talk, generate)
                     tally.add(name, talk, rec["tokens"], library.encode(text, add_special_tokens=False).ids)
     return refused
+
+
+CHATS = [
+    [{"role": "user", "content": " Hi \u2003"}],
+    [{"role": "system", "content": "Be brief.\n"}, {"role": "user", "content": "1 + 1?"},
+     {"role": "assistant", "content": "<think>\nso\n</think>\n\n2"}, {"role": "user", "content": "And {{ 2 }}?"},
+     {"role": "assistant", "content": "4 "}],
+    [{"role": "user", "content": "A"}, {"role": "assistant", "content": "\nB"}, {"role": "system", "content": "C"},
+     {"role": "assistant", "content": "\nD", "reasoning_content": "\nbecause"}, {"role": "assistant", "content": "E"},
+     {"role": "user", "content": "<tool_response>F</tool_response>"}, {"role": "assistant", "content": "x</think>G"}],
+    [{"role": "assistant", "content": "It's <think>\n</think>H"}],
+]
+
+
+def write_chats():
+    fast = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), bos_token="<|begin_of_text|>", eos_token="<|im_end|>")
+    for name, template in read_templates(TEMPLATES).items():
+        for talk in CHATS:
+            for generate in (False, True):
+                print(json.dumps({"template": name, "messages": talk, "generate": generate,
+                                  "text": render(fast, template, talk, generate)}, ensure_ascii=False, separators=(",", ":")))
 
 
 def learn_llama3(folder):
@@ -196,13 +211,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     parser.add_argument("--rounds", type=int, default=500)
-    parser.add_argument("--templates", type=Path)
+    parser.add_argument("--templates", type=Path, default=TEMPLATES)
     parser.add_argument("--speed", type=Path)
-    parser.add_argument("tokenizers", nargs="+")
+    parser.add_argument("--write-chats", action="store_true")
+    parser.add_argument("tokenizers", nargs="*")
     args = parser.parse_args()
-    templates = dict(TEMPLATES)
-    if args.templates:
-        templates |= {p.stem: p.read_text() for p in sorted(args.templates.glob("*.jinja"))}
+    if args.write_chats:
+        return write_chats()
+    templates = read_templates(args.templates)
     print("seed", args.seed)
     bad = 0
     for name in args.tokenizers:
@@ -221,7 +237,7 @@ def main():
             bad += tally.different + chats.different
             print(f"{name}: {tally.compared} texts compared, {tally.different} different; {chats.compared} conversations by "
                   f"{len(templates) - len(refused)} templates, {chats.different} different; refused: {', '.join(refused) or 'none'}")
-    sys.exit(1 if bad else 0)
+    return 1 if bad else 0
 
 
-main()
+sys.exit(main())
