@@ -177,7 +177,7 @@ struct adding {
     const json_t *vocab;
     json_t *seen;           /* their contents */
     json_int_t next;        /* the id of the next one that the vocabulary lacks */
-    struct buf b;
+    struct buf text, b;
 };
 
 static int check_flags(const json_t *entry, const char *content, struct err *err) {
@@ -205,13 +205,13 @@ static int read_added_token(struct vocabulary *v, struct adding *x, const json_t
     if (id != (known ? json_integer_value(known) : x->next))
         return err_set(err, "\"%s\" has the id %lld, not %lld", content, (long long)id,
                        (long long)(known ? json_integer_value(known) : x->next));
-    if (!known && add_piece(v, id, content, &x->b, err)) return -1;
+    buf_clear(&x->text);
+    if (late && v->nfc) bpe_nfc(content, strlen(content), &x->text);
+    else buf_puts(&x->text, content);
+    if (!known && add_piece(v, id, buf_text(&x->text), &x->b, err)) return -1;
     if (id >= x->next) x->next = id + 1;
     v->pieces[id].special = json_is_true(json_object_get(entry, "special"));
-    buf_clear(&x->b);
-    if (late && v->nfc) bpe_nfc(content, strlen(content), &x->b);
-    else buf_puts(&x->b, content);
-    bpe_added_add(&v->added[late], x->b.s, x->b.n, (int32_t)id);
+    bpe_added_add(&v->added[late], x->text.s, x->text.n, (int32_t)id);
     return 0;
 }
 
@@ -225,6 +225,7 @@ static int read_added(struct vocabulary *v, const json_t *root, struct err *err)
         if ((r = read_added_token(v, &x, json_array_get(list, i), err))) err_prefix(err, "added token %zu", i);
     for (int k = 0; k < 2; k++) bpe_added_sort(&v->added[k]);
     json_decref(x.seen);
+    buf_free(&x.text);
     buf_free(&x.b);
     return r;
 }

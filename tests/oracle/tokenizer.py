@@ -90,6 +90,8 @@ def check_texts(folder, library, r, rounds, tally):
     for special in (True, False):
         library.encode_special_tokens = not special
         records = run(folder, [] if special else ["--no-special"], [{"text": t} for t in texts])
+        if isinstance(records, str):
+            sys.exit(records)
         for text, rec in zip(texts, records, strict=True):
             tally.add("ids", text, rec["tokens"], library.encode(text, add_special_tokens=False).ids)
     library.encode_special_tokens = False
