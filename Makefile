@@ -50,7 +50,7 @@ test: deps
 sanitize: deps
 	+@tests/sanitize.sh
 
-demo ml-100k: deps
+demo ml-100k smollm2: deps
 	@$(MAKE) $(QUIET) all
 	@pipelines/$@.sh
 
@@ -74,4 +74,4 @@ clean:
 	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d)
-.PHONY: all deps test sanitize demo ml-100k bench crash install uninstall clean
+.PHONY: all deps test sanitize demo ml-100k smollm2 bench crash install uninstall clean

@@ -1,4 +1,4 @@
-/* model-convert — a model in another format: Hugging Face's folder, or a GGUF file for llama.cpp and its kin. */
+/* model-convert — a model in another format: Hugging Face's folder, or a GGUF file (llama.cpp). */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "base/cli.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "io/atomic.h"
 #include "io/jsonl.h"
 #include "model/gguf_config.h"
@@ -27,18 +28,21 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
-    { 'o', "output", CLI_TEXT, AT(out), 0, 0, "folder or .gguf file, which is not there yet", "OUT" },
-    { 0, "format", CLI_CHOICE, AT(format), 0, 0, "format; auto: gguf where OUT ends in .gguf", "auto|safetensors|gguf" },
-    { 0, "dtype", CLI_CHOICE, AT(dtype), 0, 0, "type of the numbers; q8_0 in GGUF alone", "f32|f16|bf16|q8_0" },
-    { 0, "adapter", CLI_TEXT, AT(adapter), 0, 0, "LoRA adapter to merge into the model", "DIR" },
-    { 0, "merge", CLI_FLAG, AT(merge), 0, 0, "the model is an adapter, to be merged into its base", NULL },
+    { 'o', "output", CLI_TEXT, AT(out), 0, 0, "folder or .gguf file, not there yet", "OUT" },
+    { 0, "format", CLI_CHOICE, AT(format), 0, 0, "auto: gguf where OUT ends in .gguf",
+      "auto|safetensors|gguf" },
+    { 0, "dtype", CLI_CHOICE, AT(dtype), 0, 0, "type of the numbers; q8_0 in GGUF alone",
+      "f32|f16|bf16|q8_0" },
+    { 0, "adapter", CLI_TEXT, AT(adapter), 0, 0, "LoRA adapter to merge into MODEL", "DIR" },
+    { 0, "merge", CLI_FLAG, AT(merge), 0, 0, "MODEL is an adapter: merge it into its base", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "do not say how large the model is", NULL },
     { 0 }
 };
 
 static const struct cli cli = {
     .name = "model-convert", .operands = "MODEL", .opts = opts, .need_operand = true,
-    .purpose = "Convert a model directory or a GGUF file.", .example = "model-convert -o sft.gguf --dtype q8_0 sft"
+    .purpose = "Convert a model directory or a GGUF file.",
+    .example = "model-convert -o sft.gguf --dtype q8_0 sft"
 };
 
 enum { FORMAT_AUTO, FORMAT_SAFETENSORS, FORMAT_GGUF };
@@ -102,9 +106,12 @@ static int read_folder(struct source *s, const char *path, bool merge, struct er
     char *dir = model_dir_resolve(path);
     int r = 0;
 
-    if (lora_is_adapter(dir) && !merge) r = err_set(err, "%s: an adapter: --merge converts its base with it", path);
-    else if (!lora_is_adapter(dir) && merge) r = err_set(err, "%s: not an adapter: there is nothing to merge", path);
-    else if (!(s->m = model_load(dir, err)) || !(s->folder = tokenizer_folder(dir, err))) r = -1;
+    if (lora_is_adapter(dir) && !merge)
+        r = err_set(err, "%s: an adapter: --merge converts its base with it", path);
+    else if (!lora_is_adapter(dir) && merge)
+        r = err_set(err, "%s: not an adapter: there is nothing to merge", path);
+    else if (!(s->m = model_load(dir, err)) || !(s->folder = tokenizer_folder(dir, err)))
+        r = -1;
     free(dir);
     return r;
 }
@@ -119,24 +126,28 @@ static int merge_adapter(struct model *m, const char *path, struct err *err) {
     return r;
 }
 
-static int read_source(struct source *s, const char *path, const struct options *o, struct err *err) {
+static int read_source(struct source *s, const char *path, const struct options *o,
+                       struct err *err) {
     struct stat st;
-    int r = !stat(path, &st) && S_ISREG(st.st_mode) && !o->merge ? read_gguf(s, path, err)
-                                                                 : read_folder(s, path, o->merge, err);
+    bool file = !stat(path, &st) && S_ISREG(st.st_mode) && !o->merge;
+    int r = file ? read_gguf(s, path, err) : read_folder(s, path, o->merge, err);
 
     return r || !o->adapter ? r : merge_adapter(s->m, o->adapter, err);
 }
 
 /* What text generation by transformers begins with: where the model came with such a file, that. */
 static int write_generation(const struct config *c, const char *dir, struct err *err) {
+    static const char *const keys[] = { "bos_token_id", "eos_token_id", "pad_token_id" };
     char *path = rundir_path(dir, "generation_config.json");
     json_t *all = config_json(c), *j = json_object();
-    static const char *const keys[] = { "bos_token_id", "eos_token_id", "pad_token_id" };
     struct atomic_file f;
     int r = 0;
 
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!json_is_null(json_object_get(all, keys[i]))) json_object_set(j, keys[i], json_object_get(all, keys[i]));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_t *id = json_object_get(all, keys[i]);
+
+        if (!json_is_null(id)) json_object_set(j, keys[i], id);
+    }
     if (access(path, F_OK) && !(r = atomic_open(&f, path, err))) {
         jsonl_write(f.f, j);
         r = atomic_commit(&f, err);
@@ -159,33 +170,20 @@ static int fill_folder(void *ctx, const char *dir, struct err *err) {
 
     if (s->folder) r = checkpoint_copy_tokenizer(s->folder, dir, err);
     else if (s->tokenizer.tokenizer) r = bpe_files_save(&s->tokenizer, dir, err);
-    return r || write_generation(&s->m->cfg, dir, err) || model_save_as(s->m, dtypes[t->dtype].st, dir, err) ? -1 : 0;
+    if (!r) r = write_generation(&s->m->cfg, dir, err);
+    return r ? r : model_save_as(s->m, dtypes[t->dtype].st, dir, err);
 }
 
-/* The files of a folder's tokenizer, if it has one. */
-static int read_tokenizer(struct source *s, struct err *err) {
-    char *path = rundir_path(s->folder, "tokenizer.json");
-    int r = access(path, F_OK) ? 0 : bpe_files_load(&s->tokenizer, path, err);
-
-    free(path);
-    return r;
-}
-
-static int write_gguf(struct source *s, const char *name, int dtype, const char *path, struct err *err) {
+/* The keys of the tokenizer, which a folder may have. */
+static int put_tokenizer(struct gguf_meta *meta, struct source *s, struct err *err) {
     const struct config *c = &s->m->cfg;
-    const int role[BPE_ROLES] = { [BPE_BOS] = c->bos, [BPE_EOS] = c->n_eos ? c->eos[0] : -1, [BPE_PAD] = c->pad };
-    struct gguf_meta meta = { 0 };
-    int r;
+    const int role[BPE_ROLES] = { c->bos, c->n_eos ? c->eos[0] : -1, c->pad };
+    char *path = s->folder ? rundir_path(s->folder, "tokenizer.json") : NULL;
+    int r = path && !access(path, F_OK) ? bpe_files_load(&s->tokenizer, path, err) : 0;
 
-    if (s->folder && read_tokenizer(s, err)) return -1;
-    gguf_config_write(&meta, c);
-    gguf_put_string(&meta, "general.type", "model");
-    gguf_put_string(&meta, "general.name", name);
-    gguf_put_uint32(&meta, "general.file_type", dtypes[dtype].file_type);
-    gguf_put_uint32(&meta, "general.quantization_version", 2);
-    if ((r = bpe_gguf_write(&meta, &s->tokenizer, c->vocab, role, err))) err_prefix(err, "%s/tokenizer.json", s->folder);
-    if (!r) r = gguf_params_write(s->m, &meta, dtypes[dtype].gguf, path, err);
-    gguf_meta_free(&meta);
+    if (!r && (r = bpe_gguf_write(meta, &s->tokenizer, c->vocab, role, err)) && path)
+        err_prefix(err, "%s", path);
+    free(path);
     return r;
 }
 
@@ -199,13 +197,20 @@ static char *name_of(const char *path) {
     return name;
 }
 
-static int convert(struct source *s, const struct options *o, const char *path, bool gguf, struct err *err) {
-    char *name = name_of(path);
-    struct target t = { s, o->dtype };
+static int write_gguf(struct source *s, const char *in, int dtype, const char *out,
+                      struct err *err) {
+    struct gguf_meta meta = { 0 };
+    char *name = name_of(in);
     int r;
 
-    if (gguf) r = write_gguf(s, name, o->dtype, o->out, err);
-    else r = rundir_fill(o->out, fill_folder, &t, err);
+    gguf_config_write(&meta, &s->m->cfg);
+    gguf_put_string(&meta, "general.type", "model");
+    if (utf8_valid(name, strlen(name))) gguf_put_string(&meta, "general.name", name);
+    gguf_put_uint32(&meta, "general.file_type", dtypes[dtype].file_type);
+    gguf_put_uint32(&meta, "general.quantization_version", 2);
+    r = put_tokenizer(&meta, s, err);
+    if (!r) r = gguf_params_write(s->m, &meta, dtypes[dtype].gguf, out, err);
+    gguf_meta_free(&meta);
     free(name);
     return r;
 }
@@ -213,7 +218,8 @@ static int convert(struct source *s, const struct options *o, const char *path, 
 static bool is_gguf(const struct options *o) {
     size_t n = strlen(o->out);
 
-    return o->format == FORMAT_GGUF || (o->format == FORMAT_AUTO && n > 5 && !strcmp(o->out + n - 5, ".gguf"));
+    if (o->format != FORMAT_AUTO) return o->format == FORMAT_GGUF;
+    return n > 5 && !strcmp(o->out + n - 5, ".gguf");
 }
 
 int main(int argc, char **argv) {
@@ -229,7 +235,8 @@ int main(int argc, char **argv) {
     if (o.dtype == DTYPE_Q8_0 && !is_gguf(&o)) cli_usage(&cli, "--dtype q8_0 is for GGUF alone");
     r = stat(o.out, &st) ? 0 : err_set(&err, "%s: is there already", o.out);
     if (!r) r = read_source(&s, operands[0], &o, &err);
-    if (!r) r = convert(&s, &o, operands[0], is_gguf(&o), &err);
+    if (!r && is_gguf(&o)) r = write_gguf(&s, operands[0], o.dtype, o.out, &err);
+    else if (!r) r = rundir_fill(o.out, fill_folder, &(struct target){ &s, o.dtype }, &err);
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     else if (!o.quiet) cli_note(&cli, "%s: %zu parameters", o.out, s.m->p.n_params);
     model_free(s.m);

@@ -1,12 +1,14 @@
 /* rollout — sample a group of completions for each prompt, with scores for the candidates.
  *
- * in   {"id":"1#53","prompt":[{...}],"slots":{...},...}
+ * in   {"id":"1#53","prompt":[{...}],"slots":{...},...}; only "prompt" is needed
  * out  the same record with "model" and "samples":[{"text","tokens","logprobs","finish","scores",...}] */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "io/jsonl.h"
 #include "rl/group.h"
 
@@ -14,21 +16,26 @@ struct options {
     const char *model;
     struct group_options g;
     long batch, threads;
-    bool quiet;
+    bool greedy, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
     { 'm', "model", CLI_TEXT, AT(model), 0, 0, "model or run directory", "DIR" },
-    { 'n', "samples", CLI_INT, AT(g.samples), 1, 1024, "completions of each prompt", NULL },
+    { 'n', "samples", CLI_INT, AT(g.samples), 0, 1024, "for each prompt; 0 is 8, or 1 when greedy", NULL },
+    { 0, "greedy", CLI_FLAG, AT(greedy), 0, 0, "the same as --temperature 0", NULL },
+    { 0, "repetition-penalty", CLI_REAL, AT(g.sampling.penalty), 0.01, 100, "on tokens seen", NULL },
     { 0, "temperature", CLI_REAL, AT(g.sampling.temperature), 0, 100, "0 takes the most probable token", NULL },
     { 0, "top-k", CLI_INT, AT(g.sampling.top_k), 0, 1e6, "sample from the k most probable; 0 is all", NULL },
     { 0, "top-p", CLI_REAL, AT(g.sampling.top_p), 0, 1, "sample from the most probable up to p", NULL },
+    { 0, "min-p", CLI_REAL, AT(g.sampling.min_p), 0, 1, "leave out what is below p times the best", NULL },
+    { 0, "stop", CLI_MANY, AT(g.stops), 0, 0, "end in front of this text", NULL },
+    { 0, "stop-token", CLI_MANY, AT(g.stop_tokens), 0, 0, "end at this id or spelling", "TOKEN" },
     { 0, "max-tokens", CLI_INT, AT(g.limit), 1, 1e6, "length of a completion", NULL },
     { 0, "no-scores", CLI_FLAG, AT(g.no_scores), 0, 0, "leave out the scores and the work for them", NULL },
     { 0, "batch", CLI_INT, AT(batch), 1, 4096, "sequences decoded at a time", NULL },
-    { 0, "seed", CLI_SEED, AT(g.seed), 0, 0, "of the samples", NULL },
+    { 0, "seed", CLI_SEED, AT(g.seed), 0, 0, "of records that name none", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress", NULL },
     { 0 }
@@ -96,9 +103,22 @@ static int run(struct sampler *s, struct jsonl *in, const struct options *o, str
     return r;
 }
 
+/* What the table cannot say: checks of texts, options that stand for others. */
+static void settle(struct options *o) {
+    if (!o->model) cli_usage(&cli, "--model is missing");
+    for (size_t i = 0; i < o->g.stops.n; i++) {
+        const char *s = o->g.stops.values[i];
+
+        if (!*s || !utf8_valid(s, strlen(s)))
+            cli_usage(&cli, "--stop takes a text in UTF-8, not '%s'", s);
+    }
+    if (o->greedy) o->g.sampling.temperature = 0;
+    if (!o->g.samples) o->g.samples = o->g.sampling.temperature > 0 ? 8 : 1;
+}
+
 int main(int argc, char **argv) {
-    struct options o = { .g = { .samples = 8, .sampling = { .temperature = 1, .top_p = 1 }, .limit = 256,
-                                .seed = 1 }, .batch = 64 };
+    struct options o = { .g = { .sampling = { .penalty = 1, .temperature = 1, .top_p = 1 },
+                                .limit = 256, .seed = 1 }, .batch = 64 };
     char **operands = cli_parse(&cli, &o, argc, argv);
     struct sampler *s;
     struct pool *pool;
@@ -107,7 +127,7 @@ int main(int argc, char **argv) {
     struct err err;
     int r = -1;
 
-    if (!o.model) cli_usage(&cli, "--model is missing");
+    settle(&o);
     pool = pool_new((int)o.threads);
     s = sampler_new(o.model, &o.g, pool, &err);
     if (s) {
@@ -120,5 +140,7 @@ int main(int argc, char **argv) {
     }
     sampler_free(s);
     pool_free(pool);
+    free(o.g.stops.values);
+    free(o.g.stop_tokens.values);
     return cli_finish(&cli) | (r < 0 ? EXIT_DATA : EXIT_OK);
 }

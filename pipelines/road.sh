@@ -1,5 +1,5 @@
 #!/bin/bash
-# road — the whole road from a graph to a table of results, into a folder; what is done is not done again.
+# road — the whole road from a graph to a table of results, into a folder (see steps.sh).
 # Sourced by demo.sh and ml-100k.sh, which set:
 #
 #   out            the folder                       graph      graph records in a file
@@ -12,44 +12,8 @@
 #   rl_steps, rl_prompts, rl_lr                     of the RL stage
 #   best           a command: scored test cases of the best possible model, or empty
 # shellcheck disable=SC2034,SC2086,SC2154
-set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-PATH="$root/bin:$PATH"
-export LC_ALL=C
-mkdir -p "$out/scored"
-
-# make FILE COMMAND...: prints and runs the command, whose output becomes FILE, unless FILE is there.
-make() {
-    local file=$out/$1
-    shift
-    [ ! -e "$file" ] || return 0
-    echo "+ $* > $file" >&2
-    "$@" > "$file.tmp"
-    mv "$file.tmp" "$file"
-}
-
-# train RUN BASE PROMPTS OPTIONS...: supervised training; seconds it took go to RUN/seconds.
-train() {
-    local run=$out/$1 base=$out/$2 prompts=$out/$3 start=$SECONDS
-    shift 3
-    [ ! -e "$run/seconds" ] || return 0
-    echo "+ sft-train -m $base -o $run --batch $batch --seed $seed $* $prompts" >&2
-    mkdir -p "$run"
-    sft-train -m "$base" -o "$run" --batch "$batch" --seed "$seed" "$@" "$prompts" > "$run.metrics.tmp"
-    mv "$run.metrics.tmp" "$run.metrics.jsonl"
-    echo $((SECONDS - start)) > "$run/seconds"
-}
-
-# answers NAME MODEL PROMPTS: one greedy answer for each test prompt, and its scores.
-answers() {
-    make "scored/$1.jsonl" rollout --quiet -m "$out/$2" -n 1 --temperature 0 --max-tokens 128 "$out/$3"
-}
-
-floor() {
-    local name=$1
-    shift
-    make "scored/$name.jsonl" baseline --graph "$graph" "$@" "$out/test.chains.jsonl"
-}
+# shellcheck source=pipelines/steps.sh
+. "$(dirname "${BASH_SOURCE[0]}")/steps.sh"
 
 make test.cases.jsonl candidates --quiet --split test --seed $seed $protocol $test_options "$graph"
 make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle $protocol $train_options "$graph"
@@ -94,11 +58,11 @@ fi
 train sft-longer sft train.jsonl --minutes "$(awk '{ print $1 / 60 + 0.01 }' "$out/rl/seconds")" --lr "$rl_lr" \
     --schedule constant
 
-answers untrained base test.jsonl
-answers answer-only answer-only test.verdicts.jsonl
-answers sft sft test.jsonl
-answers sft-longer sft-longer test.jsonl
-answers sft+rl rl test.jsonl
+answers untrained base test.jsonl --max-tokens 128
+answers answer-only answer-only test.verdicts.jsonl --max-tokens 128
+answers sft sft test.jsonl --max-tokens 128
+answers sft-longer sft-longer test.jsonl --max-tokens 128
+answers sft+rl rl test.jsonl --max-tokens 128
 
 names="random pop itemknn ease ease-recent chainvote${votes:+ chainvote-$votes} logistic untrained answer-only sft sft-longer sft+rl"
 [ -z "$best" ] || names="$names best"

@@ -36,7 +36,7 @@ keeps_manners() {
 # the tree's files can be seen.
 runs_examples() {
     local tree=$BATS_TEST_DIRNAME/..
-    mkdir "$BATS_TEST_TMPDIR/examples"
+    mkdir -p "$BATS_TEST_TMPDIR/examples"
     ln -s "$(realpath "$tree")"/{examples,tests} "$BATS_TEST_TMPDIR/examples"
     sed -nE 's/^(\.Dl )?\$ //p' "$tree/man/$1.1" | sed 's/\\(dq/"/g' > "$BATS_TEST_TMPDIR/examples.sh"
     [ -s "$BATS_TEST_TMPDIR/examples.sh" ]

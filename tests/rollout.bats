@@ -36,6 +36,15 @@ refuses() {
     keeps_manners rollout -m "$BATS_FILE_TMPDIR/base" -n 2 --max-tokens 8 < "$some"
 }
 
+@test "rollout: its examples run" {
+    mkdir "$BATS_TEST_TMPDIR/examples"
+    cd "$BATS_TEST_TMPDIR/examples"
+    ln -s "$BATS_FILE_TMPDIR/sft" sft
+    ln -s "$BATS_FILE_TMPDIR/base" smollm2
+    ln -s "$some" test.prompts.jsonl
+    runs_examples rollout
+}
+
 @test "rollout: adds model and samples behind the fields of the prompt" {
     run roll "$some"
     [ "$(jq -c 'del(.model, .samples)' <<< "$output")" = "$(jq -c . "$some")" ]
@@ -60,13 +69,38 @@ refuses() {
 }
 
 @test "rollout: draws a sample without regard to the records beside it" {
-    roll "$some" | jq -c . | sort > "$one"
-    tac "$some" | roll | jq -c . | sort | cmp - "$one"
-    sed -n 5p "$some" | roll | jq -c . > "$one.5"
-    [ "$(comm -12 "$one" "$one.5" | wc -l)" = 1 ]
-    # Nor to the size of its group.
-    sed -n 5p "$some" | roll -n 2 | jq -c .samples > "$one.2"
-    jq -c '.samples[:2]' "$one.5" | cmp - "$one.2"
+    roll "$some" | sort > "$one"
+    for options in "" "--batch 1" "--batch 7 --threads 3" "--batch 4096 --threads 1"; do
+        tac "$some" | roll $options | sort | cmp - "$one"
+        shuf --random-source="$some" "$some" | roll $options | sort | cmp - "$one"
+        split -n l/3 --filter "rollout --quiet -m $BATS_FILE_TMPDIR/sft -n 4 --max-tokens 40 $options" "$some" |
+            sort | cmp - "$one"
+    done
+    # Nor to the size of its group, with all that bends the distribution.
+    options="--temperature 1.5 --top-k 40 --top-p 0.9 --min-p 0.01 --repetition-penalty 1.2 --stop no --no-scores"
+    roll $options "$some" > "$one"
+    while read -r record; do
+        roll $options -n 2 <<< "$record"
+    done < "$some" > "$one.2"
+    jq -c '.samples |= .[:2]' "$one" | cmp - <(jq -c . "$one.2")
+}
+
+@test "rollout: draws the same for the same id, or the same prompt where there is none, and for the seed" {
+    samples() { jq -c .samples "$@"; }
+    first . | roll | samples > "$one"
+    first '{z: 1, id, prompt, slots}' | roll | samples | cmp - "$one"
+    first '.id = "other"' | roll | samples > "$one.other"
+    first 'del(.id)' | roll | samples > "$one.none"
+    first '{prompt, more: 1}' | roll --no-scores | jq -c '[.samples[].tokens]' |
+        cmp - <(jq -c '[.[].tokens]' "$one.none")
+    first 'del(.id) | .prompt[0].content += " "' | roll | samples > "$one.prompt"
+    first '.seed = 2' | roll --seed 7 | samples > "$one.seed"
+    first . | roll --seed 2 | samples | cmp - "$one.seed"
+    first '.seed = 1.0' | roll --seed 2 | samples | cmp - "$one"
+    first '.seed = 9007199254740992' | roll | samples > "$one.great"
+    [ "$(sort -u "$one" "$one".* | wc -l)" = 6 ]
+    # Two records that are the same have the same samples.
+    first 'del(.id) | ., .' | roll | uniq | wc -l | grep -qx 1
 }
 
 @test "rollout: takes the most probable token at temperature 0" {
@@ -75,6 +109,13 @@ refuses() {
     roll --temperature 0 --seed 9 "$some" | cmp - "$one"
     roll --top-p 0 "$some" | cmp - "$one"
     roll --top-k 1 "$some" | cmp - "$one"
+    roll --min-p 1 "$some" | cmp - "$one"
+    roll --greedy --temperature 2 "$some" | cmp - "$one"
+    # One is as good as many, unless they are asked for.
+    rollout --quiet -m "$BATS_FILE_TMPDIR/sft" --max-tokens 40 --greedy "$some" > "$one.1"
+    rollout --quiet -m "$BATS_FILE_TMPDIR/sft" --max-tokens 40 --temperature 0 "$some" | cmp - "$one.1"
+    jq -c '.samples |= .[:1]' "$one" | cmp - <(jq -c . "$one.1")
+    [ "$(head -n 1 "$some" | rollout --quiet -m "$BATS_FILE_TMPDIR/sft" --max-tokens 1 | jq '.samples | length')" = 8 ]
     # Whatever is drawn, its first token is no more probable than the greedy one.
     roll "$some" | jq -es --slurpfile greedy "$one" \
         '[., $greedy] | transpose | map(.[1].samples[0].logprobs[0] as $best |
@@ -91,6 +132,87 @@ refuses() {
     jq -es --argjson last "$last" '[.[].samples[] | (.tokens | index($last)) ==
         (if .finish == "stop" then (.tokens | length) - 1 else null end)] | all' "$one"
     jq -es '[.[].samples[].text | contains("<|endoftext|>")] | any | not' "$one"
+}
+
+@test "rollout: gives log-probabilities of the model, whatever bends the distribution" {
+    roll --greedy "$some" > "$one"
+    for options in "--repetition-penalty 1e-2 --top-k 1" "--temperature 9 --top-k 5" "--top-p 0.5" "--min-p 0.2"; do
+        # A text that begins with the same token as the greedy one gives it the same log-probability.
+        roll -n 16 $options "$some" | jq -es --slurpfile greedy "$one" \
+            '[[., $greedy] | transpose[] | .[1].samples[0] as $best | .[0].samples[] |
+              select(.tokens[0] == $best.tokens[0]) | .logprobs[0] == $best.logprobs[0]] | any and all'
+    done
+}
+
+@test "rollout: repeats itself less the greater the penalty" {
+    said=0
+    for penalty in 0.5 1 1.3; do
+        distinct=$(roll --greedy -n 1 --no-scores --repetition-penalty $penalty "$some" |
+            jq -s '[.[].samples[0].tokens | unique | length] | add')
+        [ "$distinct" -gt "$said" ]
+        said=$distinct
+    done
+    roll --repetition-penalty 1 "$some" | cmp - <(roll "$some")
+}
+
+@test "rollout: ends in front of a stop string, wherever tokens begin and end" {
+    roll --greedy "$some" > "$one"
+    text=$(jq -r '.samples[0].text' "$one" | head -n 1)
+    for n in 1 2 3 5; do
+        for from in 0 1 2 4; do
+            stop=$(jq -rn --arg s "$text" --argjson n $n --argjson from $from '$s[$from:$from + $n]')
+            roll --greedy --stop "never said" --stop "$stop" "$some" > "$one.stop"
+            jq -es --arg stop "$stop" --slurpfile whole "$one" '[[., $whole] | transpose[] |
+                .[1].samples[0] as $w | .[0].samples[0] | .text == ($w.text | split($stop)[0]) and
+                (.tokens as $t | $t == $w.tokens[:$t | length]) and (.tokens | length) == (.logprobs | length) and
+                .finish == (if $w.text | contains($stop) then "stop" else $w.finish end)] | all' "$one.stop"
+        done
+    done
+    # The tokens are those that were generated, the stop string among them, and no more.
+    roll --greedy --stop " " "$some" > "$one.stop"
+    jq -es '[.[].samples[] | .text | contains(" ") | not] | all' "$one.stop"
+    jq -es --slurpfile whole "$one" '[[., $whole] | transpose[] | (.[0].samples[0].tokens | length) <
+        (.[1].samples[0].tokens | length)] | any' "$one.stop"
+    # An answer behind the stop string is none.
+    roll -n 16 --stop "=" "$some" | jq -es '[.[].samples[].answer] | unique == [null]'
+}
+
+@test "rollout: ends at a stop token, by id or spelling, and at those of the model's files" {
+    roll --no-scores "$some" > "$one"
+    spelled='['
+    token=$(jq --arg s "$spelled" '.model.vocab[$s]' "$BATS_FILE_TMPDIR/tokenizer.json")
+    roll --no-scores --stop-token "$token" "$some" > "$one.stop"
+    jq -es --argjson token "$token" --slurpfile whole "$one" '[[[., $whole] | transpose[] |
+        [.[0].samples, .[1].samples] | transpose[] | .[1] as $w | ($w.tokens | index($token)) as $at | .[0] |
+        if $at == null then . == $w else .finish == "stop" and .tokens == $w.tokens[:$at + 1] and
+            .text == $w.text[:.text | length] and .text != $w.text end] | all,
+        ([$whole[].samples[] | select(.tokens | index($token))] | length > 4)] | all' "$one.stop"
+    roll --no-scores --stop-token "$spelled" --stop-token 5 --stop-token 399 "$some" > "$one.three"
+    roll --no-scores --stop-token 399 --stop-token "$token" --stop-token 5 "$some" | cmp - "$one.three"
+    cp -r "$BATS_FILE_TMPDIR/sft/last/." "$one.model"
+    echo "{\"eos_token_id\":[399,$token],\"temperature\":0.1}" > "$one.model/generation_config.json"
+    roll -m "$one.model" --no-scores "$some" > "$one.generation"
+    roll --no-scores --stop-token "$token" --stop-token 399 "$some" | cmp - "$one.generation"
+}
+
+@test "rollout: answers a prompt alone, of messages or text" {
+    echo '{"prompt":[{"role":"user","content":"What is the capital of France?"}]}' |
+        roll --greedy -n 1 > "$one"
+    [ "$(jq -c 'keys_unsorted' "$one")" = '["prompt","model","samples"]' ]
+    [ "$(jq -c '.samples[] | keys_unsorted' "$one")" = '["text","tokens","logprobs","finish","answer","forced"]' ]
+    [ "$(jq -c '.samples[] | [.answer, .forced]' "$one")" = '[null,false]' ]
+    # The plain template adds nothing to a message.
+    echo '{"prompt":"What is the capital of France?"}' | roll --greedy -n 1 | jq -c .samples > "$one.text"
+    jq -c .samples "$one" | cmp - "$one.text"
+    # Special tokens in a text are such.
+    echo '{"prompt":"a<|endoftext|>"}' | roll --greedy -n 1 --max-tokens 2047 --max-tokens 2044 > /dev/null
+}
+
+@test "rollout: reads text, and refuses messages, where the tokenizer has no chat template" {
+    echo '{"prompt":"Once"}' | rollout --quiet -m "$FIXTURES/models/llama-tiny" --greedy --max-tokens 9 > "$one"
+    [ "$(jq -c '.samples[0].tokens | length' "$one")" = 9 ]
+    run -1 --separate-stderr rollout -m "$FIXTURES/models/llama-tiny" <<< "$(first .)"
+    [ "$stderr" = "rollout: -:1: the tokenizer has no chat template" ]
 }
 
 @test "rollout: scores every candidate by log-probabilities that sum to 1" {
@@ -181,15 +303,18 @@ refuses() {
     # Of two that are bad the first is named, in its own file.
     first 'del(.prompt)' > "$one.first"
     run -1 --separate-stderr roll "$some" "$one.first" "$one.in"
-    [ "$stderr" = "rollout: $one.first:1: \"prompt\" is missing or not an array" ]
+    [ "$stderr" = "rollout: $one.first:1: \"prompt\" is missing or neither a string nor an array" ]
 }
 
 @test "rollout: names what is wrong with a record" {
-    refuses '"id" is missing or not a string' 'del(.id)'
-    refuses '"prompt" is missing or not an array' '.prompt = "text"'
+    refuses '"id" is missing or not a string' '.id = null'
+    refuses '"seed" is missing or not a number' '.seed = "1"'
+    refuses '"seed" is not a whole number from 0 to 9007199254740992' '.seed = -1'
+    refuses '"seed" is not a whole number from 0 to 9007199254740992' '.seed = 0.5'
+    refuses '"prompt" is missing or neither a string nor an array' '.prompt = {}'
     refuses '"prompt": message 0: "role" is missing or not a string' 'del(.prompt[0].role)'
     refuses '"prompt": message 0: "content" is missing or not a string' '.prompt[0].content = 1'
-    refuses '"slots" is missing or not an object' 'del(.slots)'
+    refuses '"slots" is missing or not an object' '.slots = null'
     refuses '"slots": "answer" is missing or not a string' 'del(.slots.answer)'
     refuses '"slots": "labels" is missing or not an array' 'del(.slots.labels)'
     refuses '"slots": 0 labels, not 1 to 26' '.slots.labels = []'
@@ -204,15 +329,17 @@ refuses() {
         '.prompt[0].content = "\u0001" * 5000'
     refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt[0].content = ""'
     refuses '"prompt": no messages' '.prompt = []'
+    refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt = ""'
 }
 
 @test "rollout: refuses a model that is none, empty input and options out of bounds" {
     run -1 --separate-stderr rollout -m /no/such "$some"
     [ "$stderr" = 'rollout: /no/such/config.json: No such file or directory' ]
     cp -r "$BATS_FILE_TMPDIR/base" "$one.model"
-    rm "$one.model/tokenizer_config.json"
+    jq '.model.vocab.more = 400' "$one.model/tokenizer.json" > "$one.json"
+    mv "$one.json" "$one.model/tokenizer.json"
     run -1 --separate-stderr rollout -m "$one.model" "$some"
-    [ "$stderr" = "rollout: $one.model: the tokenizer has no chat template" ]
+    [ "$stderr" = "rollout: $one.model: the tokenizer has 401 tokens, the model 400" ]
     rm "$one.model/tokenizer.json"
     run -1 --separate-stderr rollout -m "$one.model" "$some"
     [ "$stderr" = "rollout: $one.model/tokenizer.json: No such file or directory" ]
@@ -226,13 +353,29 @@ refuses() {
         run -2 --separate-stderr roll $arguments "$some"
         [ "${stderr_lines[0]}" = "rollout: $message" ] || { echo "$stderr"; return 1; }
     done <<'T'
--n 0|--samples takes a whole number from 1 to 1024, not '0'
+-n 1025|--samples takes a whole number from 0 to 1024, not '1025'
+--repetition-penalty 0|--repetition-penalty takes a number from 0.01 to 100, not '0'
 --temperature -1|--temperature takes a number from 0 to 100, not '-1'
 --top-k -1|--top-k takes a whole number from 0 to 1e+06, not '-1'
 --top-p 1.1|--top-p takes a number from 0 to 1, not '1.1'
+--min-p -0.1|--min-p takes a number from 0 to 1, not '-0.1'
+--stop=|--stop takes a text in UTF-8, not ''
 --max-tokens 0|--max-tokens takes a whole number from 1 to 1e+06, not '0'
 --batch 5000|--batch takes a whole number from 1 to 4096, not '5000'
 --seed x|--seed takes a whole number from 0 to 18446744073709551615, not 'x'
 --threads 257|--threads takes a whole number from 0 to 256, not '257'
 T
+    run -2 --separate-stderr roll --stop $'\xff' "$some"
+    [ "${stderr_lines[0]}" = $'rollout: --stop takes a text in UTF-8, not \'\xff\'' ]
+    for token in '<none>' 400 99999999999999999999 ''; do
+        run -1 --separate-stderr roll --stop-token 1 --stop-token "$token" "$some"
+        [ "$stderr" = "rollout: --stop-token: the vocabulary has no '$token'" ]
+    done
+    cp -r "$BATS_FILE_TMPDIR/base/." "$one.model"
+    echo '{"eos_token_id":"x"}' > "$one.model/generation_config.json"
+    run -1 --separate-stderr roll -m "$one.model" "$some"
+    [ "$stderr" = "rollout: $one.model/generation_config.json: \"eos_token_id\" is not a token id" ]
+    echo '{' > "$one.model/generation_config.json"
+    run -1 --separate-stderr roll -m "$one.model" "$some"
+    [[ "$stderr" == "rollout: $one.model/generation_config.json:2: "* ]]
 }

@@ -34,21 +34,6 @@ refuses() {
     done
 }
 
-# A folder with SmolLM2's tokenizer.json, which is too large for this tree.
-@test "tokenize: gives the ids of SmolLM2" {
-    [ -n "$SMOLLM2" ] || skip "SMOLLM2 names no folder"
-    gunzip -c "$FIXTURES/smollm2/tokenizer.jsonl.gz" | jq -c '{want: .text, text, ids}' | tokenize -m "$SMOLLM2" > out
-    [ "$(jq -c 'select(.tokens == .ids)' out | wc -l)" = 2060 ]
-    # The vocabulary lacks six control bytes.
-    [ "$(tokenize -m "$SMOLLM2" --decode out | jq -c 'select(.text != .want)' | wc -l)" = 6 ]
-    for generate in true false; do
-        jq -c --argjson g $generate '.chats[] | select(.add_generation_prompt == $g) | {messages, want: .text}' \
-            "$FIXTURES/smollm2/tokenizer_meta.json" | tokenize -m "$SMOLLM2" $($generate && echo --generate) |
-            tokenize -m "$SMOLLM2" --decode > out
-        [ "$(jq -c '.text == .want' out | sort -u)" = true ]
-    done
-}
-
 @test "tokenize: takes the field that is there, or the one that is named, and keeps the others" {
     hi='[{"role":"user","content":"Hi"}]'
     [ "$(tokenize -m "$model" <<< '{"z":[1,{"q":null}],"text":"Hi","messages":3}')" = \

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -30,6 +31,14 @@ void *map_open(const char *path, size_t *size, struct err *err) {
     if (map != MAP_FAILED) return map;
     err_set(err, "%s: cannot be mapped: %s", path, strerror(errno));
     return NULL;
+}
+
+void map_drop(const void *map, const void *bytes, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)bytes, to = from + n;
+
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (map && from < to) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 void map_close(void *map, size_t size) {

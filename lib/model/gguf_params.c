@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "io/map.h"
 #include "model/gguf_config.h"
 
-/* Names of Hugging Face and of llama.cpp (gguf-py, tensor_mapping.py), without ".weight" and ".bias"; those of
- * a layer stand behind "model.layers.N." and "blk.N.". */
+/* Names of Hugging Face and of llama.cpp (gguf-py, tensor_mapping.py), without ".weight" and ".bias";
+ * those of a layer stand behind "model.layers.N." and "blk.N.". */
 static const char *const names[][2] = {
     { "model.embed_tokens", "token_embd" },
     { "model.norm", "output_norm" },
@@ -27,13 +28,16 @@ static const char *const names[][2] = {
     { "mlp.down_proj", "ffn_down" },
 };
 
+/* llama.cpp's name of a tensor. */
 static const char *set_name(char name[PARAM_NAME], const struct tensor *t) {
     const char *stem = t->name, *end = strrchr(t->name, '.');
     int layer = -1, head = 0;
 
     if (sscanf(t->name, "model.layers.%d.%n", &layer, &head) == 1) stem += head;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strlen(names[i][0]) != (size_t)(end - stem) || memcmp(names[i][0], stem, (size_t)(end - stem))) continue;
+        size_t n = strlen(names[i][0]);
+
+        if (n != (size_t)(end - stem) || memcmp(names[i][0], stem, n)) continue;
         if (layer < 0) snprintf(name, PARAM_NAME, "%s%s", names[i][1], end);
         else snprintf(name, PARAM_NAME, "blk.%d.%s%s", layer, names[i][1], end);
     }
@@ -70,7 +74,7 @@ static int check_tensor(const struct tensor *t, const struct gguf *g, struct err
     return err_set(err, "tensor %s: its shape is %s, not %s", name, got, want);
 }
 
-/* Every tensor of the table is in the file, and no other but the factors of the rotary frequencies. */
+/* Every tensor of the table is in the file, and no other but the factors of the positions. */
 static int check_tensors(const struct params *p, const struct gguf *g, struct err *err) {
     char name[PARAM_NAME];
     bool *known = mem_calloc(g->n_tensors, sizeof *known);
@@ -87,7 +91,8 @@ static int check_tensors(const struct params *p, const struct gguf *g, struct er
     return r;
 }
 
-static void read_tensor(const struct model *m, const struct tensor *t, const struct gguf_tensor *f) {
+static void read_tensor(const struct model *m, const struct tensor *t,
+                        const struct gguf_tensor *f) {
     size_t cols = (size_t)t->cols;
     float *row = mem_alloc(cols, sizeof *row);
 
@@ -109,14 +114,13 @@ struct model *gguf_params_read(const struct gguf *g, const struct config *c, str
         return NULL;
     }
     m->p.data = params_block(&m->p);
-    for (int i = 0; i < m->p.n_tensors; i++)
-        read_tensor(m, &m->p.tensors[i], gguf_tensor(g, set_name(name, &m->p.tensors[i])));
-    return m;
-}
+    for (int i = 0; i < m->p.n_tensors; i++) {
+        const struct gguf_tensor *f = gguf_tensor(g, set_name(name, &m->p.tensors[i]));
 
-static enum quant_type type_of(const struct tensor *t, enum quant_type type) {
-    if (!t->rows) return QUANT_F32;
-    return (size_t)t->cols % quant_info(type)->block ? QUANT_F16 : type;
+        read_tensor(m, &m->p.tensors[i], f);
+        map_drop(g->map, f->data, f->bytes);
+    }
+    return m;
 }
 
 static void write_tensor(struct gguf_writer *w, const struct model *m, const struct tensor *t) {
@@ -140,26 +144,31 @@ static void write_rope(struct gguf_writer *w, const struct config *c) {
     free(factors);
 }
 
+static struct gguf_spec spec_of(char name[PARAM_NAME], const struct tensor *t, enum quant_type type) {
+    struct gguf_spec s = { .name = set_name(name, t), .type = QUANT_F32, .dims = 1, .shape = { t->n } };
+
+    if (!t->rows) return s;
+    s.type = (size_t)t->cols % quant_info(type)->block ? QUANT_F16 : type;
+    s.dims = 2;
+    s.shape[0] = (size_t)t->rows;
+    s.shape[1] = (size_t)t->cols;
+    return s;
+}
+
 int gguf_params_write(const struct model *m, const struct gguf_meta *meta, enum quant_type type,
                       const char *path, struct err *err) {
-    size_t n = (size_t)m->p.n_tensors, rope = m->cfg.scaling.factor ? 1 : 0;
-    struct gguf_spec *specs = mem_calloc(n + rope, sizeof *specs);
+    size_t n = (size_t)m->p.n_tensors, half = (size_t)m->cfg.head_dim / 2;
+    bool scaled = m->cfg.scaling.factor != 0;
+    struct gguf_spec *specs = mem_calloc(n + 1, sizeof *specs);
     char (*own)[PARAM_NAME] = mem_calloc(n, sizeof *own);
     struct gguf_writer w;
     int r;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct tensor *t = &m->p.tensors[i];
-
-        specs[i] = (struct gguf_spec){ .name = set_name(own[i], t), .type = type_of(t, type), .dims = t->rows ? 2 : 1,
-                                       .shape = { t->rows ? t->rows : t->cols, t->cols } };
-    }
-    if (rope)
-        specs[n] = (struct gguf_spec){ .name = GGUF_ROPE_FREQS, .type = QUANT_F32, .dims = 1,
-                                       .shape = { m->cfg.head_dim / 2 } };
-    r = gguf_begin(&w, path, meta, specs, n + rope, err);
+    for (size_t i = 0; i < n; i++) specs[i] = spec_of(own[i], &m->p.tensors[i], type);
+    specs[n] = (struct gguf_spec){ GGUF_ROPE_FREQS, QUANT_F32, 1, { half } };
+    r = gguf_begin(&w, path, meta, specs, n + scaled, err);
     for (size_t i = 0; i < n && !r; i++) write_tensor(&w, m, &m->p.tensors[i]);
-    if (rope && !r) write_rope(&w, &m->cfg);
+    if (scaled && !r) write_rope(&w, &m->cfg);
     if (!r) r = gguf_end(&w, err);
     free(own);
     free(specs);

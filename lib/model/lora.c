@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "io/half.h"
 #include "model/lora_impl.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
@@ -79,30 +80,16 @@ void lora_free(struct lora *l) {
     free(l);
 }
 
-/* Whether a number survives bf16, whose bits are then *half. */
-static bool in_half(real x, uint16_t *half) {
-    float f = (float)x;
-    uint32_t bits;
-
-    memcpy(&bits, &f, sizeof bits);
-    *half = (uint16_t)(bits >> 16);
-    return !(bits & 0xffff) && (real)f == x;
-}
-
-static real from_half(uint16_t half) {
-    uint32_t bits = (uint32_t)half << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof f);
-    return (real)f;
-}
-
 /* Keeps one matrix in bf16. Returns whether that is exact. */
 static bool keep_half(struct lora *l, const struct lora_pair *pair, const real *w) {
     size_t n = (size_t)pair->rows * pair->cols;
 
-    for (size_t i = 0; i < n; i++)
-        if (!in_half(w[i], &l->half[pair->frozen + i])) return false;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t half = bf16_narrow((float)w[i]);
+
+        if ((real)bf16_widen(half) != w[i]) return false;
+        l->half[pair->frozen + i] = half;
+    }
     return true;
 }
 
@@ -152,6 +139,19 @@ struct merge {
     int tiles;
 };
 
+/* n numbers of W0 from `at` on. */
+static void read_frozen(const struct lora *l, size_t at, int n, real *w) {
+    float part[256];
+
+    if (l->full) memcpy(w, l->full + at, (size_t)n * sizeof *w);
+    for (int i = 0; l->half && i < n; i += 256) {
+        int some = n - i < 256 ? n - i : 256;
+
+        bf16_read(part, l->half + at + i, (size_t)some);
+        for (int k = 0; k < some; k++) w[i + k] = (real)part[k];
+    }
+}
+
 /* W = W0 + (scale B) A: row by row, each a sum over the rank in order. */
 static void merge_task(void *ctx, int task, int worker) {
     const struct merge *j = ctx;
@@ -166,8 +166,7 @@ static void merge_task(void *ctx, int task, int worker) {
         real *w = j->m->p.data + p->w + (size_t)r * p->cols;
         const real *b = l->p.data + p->b + (size_t)r * l->rank;
 
-        if (l->full) memcpy(w, l->full + at, (size_t)p->cols * sizeof *w);
-        else for (int c = 0; c < p->cols; c++) w[c] = from_half(l->half[at + c]);
+        read_frozen(l, at, p->cols, w);
         for (int i = 0; i < l->rank; i++) j->k->axpy(w, (real)l->scale * b[i], a + (size_t)i * p->cols, p->cols);
     }
 }

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "io/half.h"
+#include "io/map.h"
 #include "io/safetensors.h"
 
 enum { PIECE = 1 << 14 };       /* floats converted at a time */
@@ -54,6 +55,7 @@ static int read_file(const struct params *p, real *block, const struct safetenso
         if (check_tensor(&p->tensors[i], f, err)) return -1;
         if (have[i]) return err_set(err, "tensor %s: in two files", p->tensors[i].name);
         read_tensor(&p->tensors[i], f, block);
+        map_drop(st->map, f->data, f->bytes);
         have[i] = true;
     }
     return 0;

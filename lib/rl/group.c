@@ -18,13 +18,18 @@ struct sampler {
     struct pool *pool;
     struct model *model;
     struct bpe *bpe;
-    struct chat *chat;
+    struct chat *chat;                  /* NULL: messages cannot be read, */
+    struct err no_chat;                 /* and why */
     struct kvcache *kv;
-    struct sample_entry *scratch;       /* [vocab] */
+    struct trace_rules rules;
+    struct sample_dist *dists;          /* of each thread */
     char hash[17];
     real *logits;                       /* [rows, vocab] */
     struct kv_feed *feeds;
-    int *fed;                           /* which trace each feed belongs to */
+    struct taker {
+        struct trace *trace;
+        const real *logits;
+    } *takers;                          /* the traces that take logits in this round */
     size_t rows;
 };
 
@@ -37,27 +42,36 @@ struct group {
     int root;
 };
 
-static void load_parts(struct sampler *s, const char *dir, struct err *err) {
-    s->model = model_load(dir, err);
-    if (s->model) s->bpe = bpe_load(dir, err);
-    if (s->bpe && !(s->chat = chat_new(s->bpe, err))) err_prefix(err, "%s", dir);
+static int load_parts(struct sampler *s, const char *dir, struct err *err) {
+    if (!(s->model = model_load(dir, err)) || !(s->bpe = bpe_load(dir, err))) return -1;
+    if (bpe_size(s->bpe) > s->model->cfg.vocab)
+        return err_set(err, "%s: the tokenizer has %d tokens, the model %d", dir, bpe_size(s->bpe),
+                       s->model->cfg.vocab);
+    s->chat = chat_new(s->bpe, &s->no_chat);
+    s->rules = (struct trace_rules){ .bpe = s->bpe, .vocab = s->model->cfg.vocab,
+                                     .sampling = s->o->sampling, .limit = (int)s->o->limit,
+                                     .scored = !s->o->no_scores };
+    return stop_init(&s->rules.stop, dir, &s->model->cfg, s->bpe, s->chat, &s->o->stops,
+                     &s->o->stop_tokens, err);
 }
 
 struct sampler *sampler_new(const char *dir, const struct group_options *o, struct pool *pool,
                             struct err *err) {
     struct sampler *s = mem_calloc(1, sizeof *s);
     char *place = model_dir_resolve(dir);
+    int bad;
 
     s->o = o;
     s->pool = pool;
-    load_parts(s, place, err);
+    bad = load_parts(s, place, err);
     free(place);
-    if (!s->chat) {
+    if (bad) {
         sampler_free(s);
         return NULL;
     }
     s->kv = kvcache_new(s->model, pool);
-    s->scratch = mem_alloc((size_t)s->model->cfg.vocab, sizeof *s->scratch);
+    s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
+    for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
     return s;
 }
@@ -68,10 +82,12 @@ void sampler_free(struct sampler *s) {
     model_free(s->model);
     chat_free(s->chat);
     bpe_free(s->bpe);
-    free(s->scratch);
+    stop_free(&s->rules.stop);
+    for (int i = 0; s->dists && i < pool_threads(s->pool); i++) sample_dist_free(&s->dists[i]);
+    free(s->dists);
     free(s->logits);
     free(s->feeds);
-    free(s->fed);
+    free(s->takers);
     free(s);
 }
 
@@ -80,7 +96,7 @@ static void reserve(struct sampler *s, size_t rows) {
     s->rows = rows;
     s->logits = mem_realloc(s->logits, rows * (size_t)s->model->cfg.vocab, sizeof *s->logits);
     s->feeds = mem_realloc(s->feeds, rows, sizeof *s->feeds);
-    s->fed = mem_realloc(s->fed, rows, sizeof *s->fed);
+    s->takers = mem_realloc(s->takers, rows, sizeof *s->takers);
 }
 
 /* Tokens a branch may have: the completion, or the second run's, and a forced answer. */
@@ -88,17 +104,44 @@ static int branch_length(const struct sampler *s, const struct group *g) {
     return (int)s->o->limit + (int)g->slots.answer_ids.n + 1;
 }
 
-static int start_group(struct sampler *s, struct group *g, const json_t *rec, struct err *err) {
-    const struct config *cfg = &s->model->cfg;
-    const char *id;
-    json_t *prompt;
+/* A string is read as it stands, messages by the chat template. */
+static int read_prompt(struct sampler *s, struct bpe_ids *ids, const json_t *rec, struct err *err) {
+    const json_t *prompt = json_object_get(rec, "prompt");
     size_t start;
 
+    if (json_is_string(prompt))
+        return bpe_encode(s->bpe, json_string_value(prompt), json_string_length(prompt), true, ids, err);
+    if (!json_is_array(prompt))
+        return err_set(err, "\"prompt\" is missing or neither a string nor an array");
+    if (s->chat) return chat_encode(s->chat, s->bpe, prompt, NULL, ids, &start, err);
+    *err = s->no_chat;
+    return -1;
+}
+
+/* The record's random numbers: of its seed or the program's, and of its id or the tokens of its prompt. */
+static int read_stream(const struct sampler *s, struct rng *rng, const struct bpe_ids *prompt,
+                       const json_t *rec, struct err *err) {
+    bool own_seed = json_object_get(rec, "seed"), own_id = json_object_get(rec, "id");
+    struct hash h = hash_start();
+    int64_t seed = 0;
+    const char *id;
+
+    if (own_seed && jsonl_int(rec, "seed", 0, (int64_t)1 << 53, &seed, err)) return -1;
+    if (own_id && jsonl_string(rec, "id", &id, err)) return -1;
+    *rng = (struct rng){ .seed = own_seed ? (uint64_t)seed : s->o->seed };
+    hash_bytes(&h, prompt->id, prompt->n * sizeof *prompt->id);
+    rng->stream = own_id ? rng_stream("rollout", id) : hash_value(&h);
+    return 0;
+}
+
+static int start_group(struct sampler *s, struct group *g, const json_t *rec, struct err *err) {
+    const struct config *cfg = &s->model->cfg;
+    struct rng rng;
+
     memset(g, 0, sizeof *g);
-    if (jsonl_string(rec, "id", &id, err)) return -1;
     g->root = -1;
-    if (jsonl_array(rec, "prompt", &prompt, err) || slots_read(&g->slots, s->bpe, rec, err) ||
-        chat_encode(s->chat, s->bpe, prompt, NULL, &g->prompt, &start, err))
+    if (read_prompt(s, &g->prompt, rec, err) || read_stream(s, &rng, &g->prompt, rec, err) ||
+        (json_object_get(rec, "slots") && slots_read(&g->slots, s->bpe, rec, err)))
         return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
         return err_set(err, "a prompt of %zu tokens and %ld more do not fit the model's %d positions",
@@ -106,8 +149,10 @@ static int start_group(struct sampler *s, struct group *g, const json_t *rec, st
     g->traces = mem_calloc((size_t)s->o->samples, sizeof *g->traces);
     g->branch = mem_alloc((size_t)s->o->samples, sizeof *g->branch);
     for (int k = 0; k < s->o->samples; k++) {
-        trace_start(&g->traces[k], &g->slots, s->bpe, cfg, chat_end(s->chat), &s->o->sampling, (int)s->o->limit,
-                    !s->o->no_scores, s->o->seed, id, k);
+        struct rng own = rng;
+
+        own.stream ^= rng_bits(0, 0, (uint64_t)k);
+        trace_start(&g->traces[k], &s->rules, &g->slots, &g->prompt, own);
         g->branch[k] = -1;
     }
     return 0;
@@ -125,21 +170,30 @@ static void end_group(struct sampler *s, struct group *g) {
     slots_free(&g->slots);
 }
 
+static void take_one(void *ctx, int task, int worker) {
+    const struct sampler *s = ctx;
+
+    trace_take(s->takers[task].trace, s->takers[task].logits, &s->dists[worker]);
+}
+
 /* Reads all prompts; every sample takes the logits behind its own. */
 static void read_prompts(struct sampler *s, struct group *g, int n) {
     size_t vocab = (size_t)s->model->cfg.vocab;
+    int samples = (int)s->o->samples;
 
     for (int i = 0; i < n; i++) {
         g[i].root = kvcache_root(s->kv, (int)g[i].prompt.n);
         s->feeds[i] = (struct kv_feed){ g[i].root, g[i].prompt.id, (int)g[i].prompt.n };
     }
     kvcache_feed(s->kv, s->feeds, n, s->logits);
-    for (int i = 0; i < n; i++) {
-        for (int k = 0; k < s->o->samples; k++) {
-            g[i].branch[k] = kvcache_branch(s->kv, g[i].root, branch_length(s, &g[i]));
-            trace_take(&g[i].traces[k], s->logits + (size_t)i * vocab, s->scratch);
-        }
+    for (int i = 0; i < n * samples; i++) {
+        struct group *own = &g[i / samples];
+        const real *logits = s->logits + (size_t)(i / samples) * vocab;
+
+        own->branch[i % samples] = kvcache_branch(s->kv, own->root, branch_length(s, own));
+        s->takers[i] = (struct taker){ &own->traces[i % samples], logits };
     }
+    pool_run(s->pool, n * samples, take_one, s);
 }
 
 /* Adds what sample k of the group has to read next. Returns whether it is still alive. */
@@ -166,12 +220,15 @@ static int decode_round(struct sampler *s, struct group *g, int n) {
     size_t vocab = (size_t)s->model->cfg.vocab;
     int rows = 0, samples = (int)s->o->samples;
 
-    for (int i = 0; i < n * samples; i++)
-        if (add_feed(s, &g[i / samples], i % samples, rows)) s->fed[rows++] = i;
+    for (int i = 0; i < n * samples; i++) {
+        struct group *own = &g[i / samples];
+
+        if (!add_feed(s, own, i % samples, rows)) continue;
+        s->takers[rows] = (struct taker){ &own->traces[i % samples], s->logits + (size_t)rows * vocab };
+        rows++;
+    }
     if (rows) kvcache_feed(s->kv, s->feeds, rows, s->logits);
-    for (int r = 0; r < rows; r++)
-        trace_take(&g[s->fed[r] / samples].traces[s->fed[r] % samples], s->logits + (size_t)r * vocab,
-                   s->scratch);
+    pool_run(s->pool, rows, take_one, s);
     return rows;
 }
 

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/cli.h"
 #include "base/err.h"
 #include "base/pool.h"
 #include "model/sample.h"
@@ -16,7 +17,9 @@ struct group_options {
     long limit;                 /* tokens of a completion */
     bool no_scores;
     struct sample_options sampling;
-    uint64_t seed;
+    struct cli_list stops;      /* texts, none empty */
+    struct cli_list stop_tokens;        /* ids or spellings */
+    uint64_t seed;              /* of records without one */
 };
 
 /* A model with its tokenizer and cache. */
@@ -29,8 +32,8 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
 void sampler_free(struct sampler *s);
 
 /* Adds "model" and "samples" to each of n prompt records. A sample depends on the seed, the record's id
- * and its number in the group, not on its neighbours. Returns n, or fewer where that record is bad: those
- * in front of it are done. */
+ * (its prompt, if it has none) and its number in the group, not on its neighbours. Returns n, or fewer
+ * where that record is bad: those in front of it are done. */
 int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err);
 
 #endif

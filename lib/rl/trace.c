@@ -11,13 +11,10 @@
 #include "model/kvcache.h"
 #include "text/answer.h"
 
-void trace_start(struct trace *t, const struct slots *slots, const struct bpe *bpe, const struct config *cfg,
-                 int end, const struct sample_options *sampling, int limit, bool scored, uint64_t seed,
-                 const char *id, int k) {
-    memset(t, 0, sizeof *t);
-    *t = (struct trace){ .slots = slots, .bpe = bpe, .cfg = cfg, .end = end, .sampling = sampling, .limit = limit,
-                         .scored = scored, .rng = rng_start(seed, "rollout", id), .yes_at = SIZE_MAX };
-    t->rng.stream ^= rng_bits(0, 0, (uint64_t)k);
+void trace_start(struct trace *t, const struct trace_rules *rules, const struct slots *slots,
+                 const struct bpe_ids *prompt, struct rng rng) {
+    *t = (struct trace){ .rules = rules, .slots = slots, .prompt = prompt, .rng = rng,
+                         .scored = rules->scored && slots->n, .yes_at = SIZE_MAX };
 }
 
 void trace_free(struct trace *t) {
@@ -33,10 +30,6 @@ int trace_feed(const struct trace *t, const int **tokens) {
     return t->mode == TRACE_DONE ? 0 : (int)(t->run.n - t->fed);
 }
 
-static bool ends(const struct trace *t, int token) {
-    return token == t->end || config_is_eos(t->cfg, token);
-}
-
 /* Adds bytes; a zero byte, which records cannot hold, becomes U+FFFD. */
 static void add_bytes(struct buf *b, const char *s, size_t n) {
     while (n) {
@@ -49,11 +42,18 @@ static void add_bytes(struct buf *b, const char *s, size_t n) {
     }
 }
 
-static void add_text(struct trace *t, int token) {
-    size_t n;
-    const char *piece = bpe_piece(t->bpe, token, &n);
+static bool ends(const struct trace *t, int token) {
+    return stop_is_token(&t->rules->stop, token);
+}
 
-    if (piece) add_bytes(&t->text, piece, n);
+/* Adds what the token says. Returns whether it ends the run: as an end token, or by a stop string. */
+static bool add_text(struct trace *t, int token) {
+    size_t n, before = t->text.n;
+    const char *piece = bpe_piece(t->rules->bpe, token, &n);
+
+    if (ends(t, token)) return true;
+    if (piece && !bpe_is_special(t->rules->bpe, token)) add_bytes(&t->text, piece, n);
+    return stop_find(&t->rules->stop, buf_text(&t->text), t->text.n, before) != SIZE_MAX;
 }
 
 static void force_answer(struct trace *t) {
@@ -106,10 +106,10 @@ static void begin_again(struct trace *t) {
     bpe_push(&t->run, t->slots->no);
     buf_clear(&t->text);
     buf_add(&t->text, buf_text(&t->free_text), t->yes_text);
-    add_text(t, t->slots->no);
     t->fed = 0;
     t->restart = true;
     t->mode = TRACE_AGAIN;
+    if (add_text(t, t->slots->no)) force_answer(t);
 }
 
 static void end_free_run(struct trace *t) {
@@ -125,8 +125,9 @@ static bool is_verdict(const struct trace *t, int token) {
     return t->slots->verdicts && (token == t->slots->yes || token == t->slots->no);
 }
 
-static void take_free(struct trace *t, const real *logits, struct sample_entry *scratch) {
-    int token = sample_token(logits, t->cfg->vocab, t->sampling, &t->rng, scratch);
+static void take_free(struct trace *t, const real *logits, struct sample_dist *dist) {
+    const struct sample_seen seen = { t->prompt->id, t->run.id, t->prompt->n, t->run.n };
+    int token = sample_token(dist, logits, t->rules->vocab, &t->rules->sampling, &seen, &t->rng);
     bool open = t->yes_at == SIZE_MAX;
 
     if (t->scored && open && slots_at_answer(t->slots, buf_text(&t->text), t->text.n))
@@ -137,23 +138,22 @@ static void take_free(struct trace *t, const real *logits, struct sample_entry *
         t->yes_text = t->text.n;
     }
     t->logprobs = mem_grow(t->logprobs, t->run.n, &t->cap, sizeof *t->logprobs);
-    t->logprobs[t->run.n] = (float)kvcache_logprob(logits, t->cfg->vocab, token);
+    t->logprobs[t->run.n] = (float)kvcache_logprob(logits, t->rules->vocab, token);
     bpe_push(&t->run, token);
-    t->stopped = ends(t, token);
-    if (!t->stopped) add_text(t, token);
-    if (t->stopped || t->run.n == (size_t)t->limit) end_free_run(t);
+    t->stopped = add_text(t, token);
+    if (t->stopped || t->run.n == (size_t)t->rules->limit) end_free_run(t);
 }
 
-static void take_again(struct trace *t, const real *logits, struct sample_entry *scratch) {
-    static const struct sample_options greedy = { .temperature = 0, .top_p = 1 };
-    int token = sample_token(logits, t->cfg->vocab, &greedy, &t->rng, scratch);
+static void take_again(struct trace *t, const real *logits, struct sample_dist *dist) {
+    static const struct sample_options greedy = { .penalty = 1, .temperature = 0, .top_p = 1 };
+    int token = sample_token(dist, logits, t->rules->vocab, &greedy, NULL, &t->rng);
 
     if (slots_at_answer(t->slots, buf_text(&t->text), t->text.n)) {
         score_labels(t, logits);
         t->mode = TRACE_DONE;
         return;
     }
-    if (ends(t, token) || t->run.n == (size_t)t->limit) {
+    if (ends(t, token) || t->run.n == (size_t)t->rules->limit) {
         force_answer(t);
         return;
     }
@@ -162,16 +162,16 @@ static void take_again(struct trace *t, const real *logits, struct sample_entry 
         token = t->slots->no;
     }
     bpe_push(&t->run, token);
-    add_text(t, token);
+    if (add_text(t, token)) force_answer(t);
 }
 
-void trace_take(struct trace *t, const real *logits, struct sample_entry *scratch) {
+void trace_take(struct trace *t, const real *logits, struct sample_dist *dist) {
     t->fed = t->run.n;
     t->restart = false;
     if (t->mode == TRACE_FREE) {
-        take_free(t, logits, scratch);
+        take_free(t, logits, dist);
     } else if (t->mode == TRACE_AGAIN) {
-        take_again(t, logits, scratch);
+        take_again(t, logits, dist);
     } else if (t->mode == TRACE_LABELS) {
         score_labels(t, logits);
         t->mode = TRACE_DONE;
@@ -194,16 +194,30 @@ static json_t *scores_json(const struct trace *t) {
     return scores;
 }
 
-json_t *trace_json(const struct trace *t, bool rate) {
-    int answer = answer_parse(buf_text(&t->free_text), t->slots->answer, t->slots->text, (size_t)t->slots->n);
-    json_t *tokens = json_array(), *logprobs = json_array();
-    struct buf decoded = { 0 }, text = { 0 };
-    json_t *out;
+/* Adds the text of the sample: UTF-8, without the end token or what begins with a stop string. */
+static void sample_text(const struct trace *t, struct buf *text) {
+    size_t n = t->free_run.n, cut;
+    struct buf decoded = { 0 };
 
-    bpe_decode(t->bpe, t->free_run.id, t->free_run.n, false, &decoded);
-    add_bytes(&text, buf_text(&decoded), decoded.n);
-    out = json_pack("{s:o}", "text", json_stringn(buf_text(&text), text.n));
+    if (n && ends(t, t->free_run.id[n - 1])) n--;
+    bpe_decode(t->rules->bpe, t->free_run.id, n, false, &decoded);
+    add_bytes(text, buf_text(&decoded), decoded.n);
     buf_free(&decoded);
+    cut = stop_find(&t->rules->stop, buf_text(text), text->n, 0);
+    if (cut == SIZE_MAX) return;
+    text->n = cut;
+    text->s[cut] = 0;
+}
+
+json_t *trace_json(const struct trace *t, bool rate) {
+    json_t *tokens = json_array(), *logprobs = json_array(), *out;
+    struct buf text = { 0 };
+    int answer = -1;
+
+    sample_text(t, &text);
+    if (t->slots->n)
+        answer = answer_parse(buf_text(&text), t->slots->answer, t->slots->text, (size_t)t->slots->n);
+    out = json_pack("{s:o}", "text", json_stringn(buf_text(&text), text.n));
     buf_free(&text);
     for (size_t i = 0; i < t->free_run.n; i++) {
         json_array_append_new(tokens, json_integer(t->free_run.id[i]));

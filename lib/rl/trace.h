@@ -15,29 +15,36 @@
 
 #include "base/buf.h"
 #include "base/rng.h"
-#include "model/config.h"
 #include "model/sample.h"
+#include "rl/stop.h"
 #include "text/slots.h"
 
 enum trace_mode { TRACE_FREE, TRACE_AGAIN, TRACE_LABELS, TRACE_DONE };
 
-struct trace {
-    const struct slots *slots;
+/* What holds for every sample. */
+struct trace_rules {
     const struct bpe *bpe;
-    const struct config *cfg;
-    int end;                    /* token that ends an answer, beside the configuration's */
-    const struct sample_options *sampling;
-    struct rng rng;
-    bool scored;                /* scores are wanted */
+    int vocab;                  /* of the model */
+    struct sample_options sampling;
+    struct stop stop;
     int limit;                  /* tokens a run may have */
+    bool scored;                /* scores are wanted */
+};
+
+struct trace {
+    const struct trace_rules *rules;
+    const struct slots *slots;
+    const struct bpe_ids *prompt;
+    struct rng rng;
+    bool scored;                /* scores are still to come */
     enum trace_mode mode;
-    struct buf text;            /* of the free run; later of the second run */
+    struct buf text;            /* of the free, later of the second run, without special tokens */
     struct bpe_ids run;         /* tokens of the present run */
     struct bpe_ids free_run;    /* tokens of the free run, the sample itself */
     struct buf free_text;
     float *logprobs;            /* [free_run.n] */
     size_t cap;
-    bool stopped;               /* the free run reached an end token */
+    bool stopped;               /* the free run reached an end token or a stop string */
     bool restart;               /* feed from the root again (the caller makes a new branch) */
     bool forced;                /* the labels were scored behind a prefix that no run wrote */
     size_t fed;                 /* tokens of the present run that the model has read */
@@ -48,19 +55,19 @@ struct trace {
     double score[SLOTS_LABELS];
 };
 
-/* Begins sample number `k` of the record `id`; everything is borrowed. Free with trace_free. */
-void trace_start(struct trace *t, const struct slots *slots, const struct bpe *bpe, const struct config *cfg,
-                 int end, const struct sample_options *sampling, int limit, bool scored, uint64_t seed,
-                 const char *id, int k);
+/* Begins a sample that is drawn by the numbers of `rng`. Without labels (slots->n = 0) there are no scores
+ * and no answer. Everything is borrowed. Free with trace_free. */
+void trace_start(struct trace *t, const struct trace_rules *rules, const struct slots *slots,
+                 const struct bpe_ids *prompt, struct rng rng);
 void trace_free(struct trace *t);
 
 /* The tokens to feed next: *tokens (borrowed until trace_take) and their number; 0 when done. If
  * t->restart is set they belong to a new branch of the prompt. */
 int trace_feed(const struct trace *t, const int **tokens);
 
-/* Takes the logits after the tokens of trace_feed; scratch as for sample_token. For a new trace, call it
- * first with the logits after the prompt. */
-void trace_take(struct trace *t, const real *logits, struct sample_entry *scratch);
+/* Takes the logits after the tokens of trace_feed; `dist` is scratch. For a new trace, call it first with
+ * the logits after the prompt. Different traces may be served by different threads. */
+void trace_take(struct trace *t, const real *logits, struct sample_dist *dist);
 
 /* The finished sample as a record's "samples" entry, a new reference. */
 json_t *trace_json(const struct trace *t, bool rate);

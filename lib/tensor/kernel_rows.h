@@ -176,6 +176,23 @@ static real logsumexp(const real *x, int V, real *entropy) {
     return (real)((double)max + log_s);
 }
 
+static double exponentials(double *w, const real *x, int n, double max, double scale) {
+    double sum = 0;
+    dvec s = { 0 }, e;
+    int i = 0;
+
+    for (; i + DL <= n; i += DL, s += e) {
+        e = dexp((dvload(x + i) - max) * scale);
+        memcpy(w + i, &e, sizeof e);
+    }
+    for (int k = 0; k < DL; k++) sum += s[k];
+    for (; i < n; i++) {
+        e = dexp((((double)x[i] - max) * scale) - (dvec){ 0 });
+        sum += w[i] = e[0];
+    }
+    return sum;
+}
+
 INLINE vec softmax_grad(vec x, real lse, real coef, real dent, real H) {
     vec log_p = x - lse, p = vexp(log_p);
 

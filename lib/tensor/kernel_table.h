@@ -12,6 +12,7 @@ const struct kernels KERNELS = {
     .swiglu_backward = swiglu_backward,
     .rope = rope,
     .logsumexp = logsumexp,
+    .exponentials = exponentials,
     .softmax_backward = softmax_backward,
     .tile_mac = tile_mac,
     .softmax_block = softmax_block,

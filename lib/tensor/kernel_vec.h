@@ -95,3 +95,34 @@ INLINE vec vexp(vec x) {
     return (vec)((ivec)p & ~tiny);
 #endif
 }
+
+/* The same width in doubles, and as many reals. */
+enum { DL = VECTOR_BYTES / sizeof(double) };
+typedef double dvec __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t livec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real dvec_reals __attribute__((vector_size(DL * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+INLINE dvec dvload(const real *p) { return __builtin_convertvector(*(const dvec_reals *)p, dvec); }
+
+/* e^x within 2 ulp for x <= 0, below 2.2e-308 as near as doubles are there; NaN stays NaN. With k = x / ln 2
+ * rounded, e^x = 2^k e^r, |r| < 0.35: Taylor's series to r^13. ln 2 is in two parts, so that k times the
+ * first is exact (Cody and Waite 1980), 2^k in two factors, so that neither is out of range. Nothing is
+ * fused: the bits are the same with every instruction set. */
+INLINE dvec dexp(dvec x) {
+    static const double coef[] = { 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,
+                                   1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6,
+                                   0.5, 1, 1 };
+    const double magic = 0x1.8p52;          /* adding it rounds to an integer, which its last bits hold */
+    livec tiny = x < -746, k, half;
+    dvec t, r, p = 1.0 / 6227020800 - (dvec){ 0 };
+
+    x = (dvec)((livec)x & ~tiny);
+    t = x * 0x1.71547652b82fep0 + magic;
+    r = x - (t - magic) * 0x1.62e42fee00000p-1;
+    r = r - (t - magic) * 0x1.a39ef35793c76p-33;
+    for (size_t i = 0; i < sizeof coef / sizeof *coef; i++) p = p * r + coef[i];
+    k = (livec)t - (livec)(magic - (dvec){ 0 });
+    half = k >> 1;
+    p = p * (dvec)((half + 1023) << 52) * (dvec)((k - half + 1023) << 52);
+    return (dvec)((livec)p & ~tiny);
+}

@@ -44,6 +44,8 @@ struct kernels {
     void (*rope)(real *x, const real *cosine, const real *sine, int half, real sign);
     /* Of one row of logits: log of the sum of exponentials; entropy (unless NULL). */
     real (*logsumexp)(const real *x, int V, real *entropy);
+    /* w[n] = exp((x - max) * scale) for x <= max, in double precision; returns their sum. */
+    double (*exponentials)(double *w, const real *x, int n, double max, double scale);
     /* In place, logits x[V] to the dense part of their gradient: -p (coef + dent (log p + H)). Who
      * calls adds coef at the token. */
     void (*softmax_backward)(real *x, int V, real lse, real coef, real dent, real H);

@@ -81,7 +81,8 @@ static int save(const json_t *obj, const char *dir, const char *name, struct err
 }
 
 int bpe_files_save(const struct bpe_files *f, const char *dir, struct err *err) {
-    return save(f->tokenizer, dir, "tokenizer.json", err) || save(f->config, dir, "tokenizer_config.json", err) ? -1 : 0;
+    return save(f->tokenizer, dir, "tokenizer.json", err) ||
+           save(f->config, dir, "tokenizer_config.json", err) ? -1 : 0;
 }
 
 void bpe_files_free(struct bpe_files *f) {
@@ -97,14 +98,13 @@ const char *bpe_files_token(const struct bpe_files *f, const char *role) {
 }
 
 const char *bpe_files_template(const struct bpe_files *f) {
-    const json_t *field = json_object_get(f->config, "chat_template");
+    const json_t *field = json_object_get(f->config, "chat_template"), *found = field, *entry;
+    size_t i;
 
-    if (json_is_string(field)) return json_string_value(field);
-    for (size_t i = 0; i < json_array_size(field); i++) {       /* of named ones the one named "default" */
-        const json_t *entry = json_array_get(field, i);
+    json_array_foreach(field, i, entry) {           /* of named ones the one named "default" */
         const char *name = json_string_value(json_object_get(entry, "name"));
 
-        if (name && !strcmp(name, "default")) return json_string_value(json_object_get(entry, "template"));
+        if (name && !strcmp(name, "default")) found = json_object_get(entry, "template");
     }
-    return NULL;
+    return json_string_value(found);
 }

@@ -5,7 +5,10 @@
 #include "text/bpe_own.h"
 
 /* Kinds of tokens (gguf-py, constants.py, TokenType). */
-enum { TOKEN_UNDEFINED, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_USER_DEFINED, TOKEN_UNUSED, TOKEN_BYTE };
+enum {
+    TOKEN_UNDEFINED, TOKEN_NORMAL, TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_USER_DEFINED, TOKEN_UNUSED,
+    TOKEN_BYTE
+};
 
 /* A pre-tokenizer and what llama.cpp takes its name to say. */
 struct gguf_pre {

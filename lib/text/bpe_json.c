@@ -6,30 +6,35 @@
 #include "text/bpe_own.h"
 
 json_t *bpe_added_json(int id, const char *content, bool special) {
-    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", content, "single_word", 0,
-                     "lstrip", 0, "rstrip", 0, "normalized", 0, "special", special);
+    return json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", content,
+                     "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", 0, "special",
+                     special);
+}
+
+static json_t *byte_level(bool prefix, bool regex) {
+    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", prefix,
+                     "trim_offsets", 1, "use_regex", regex);
 }
 
 static json_t *step_json(const char *step) {
-    if (!strcmp(step, bpe_digit_pattern)) return json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1);
-    return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", step, "behavior", "Isolated",
-                     "invert", 0);
+    if (!strcmp(step, bpe_digit_pattern))
+        return json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1);
+    return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", step,
+                     "behavior", "Isolated", "invert", 0);
 }
 
 json_t *bpe_pre_json(const char *const *steps) {
-    json_t *list = json_array(), *bytes;
+    json_t *list = json_array();
     bool gpt2;
 
-    while (steps[0] && (steps[1] || strcmp(*steps, bpe_gpt2_pattern))) json_array_append_new(list, step_json(*steps++));
+    while (steps[0] && (steps[1] || strcmp(*steps, bpe_gpt2_pattern)))
+        json_array_append_new(list, step_json(*steps++));
     gpt2 = *steps;
-    bytes = json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "trim_offsets", 1,
-                      "use_regex", gpt2);
-    if (json_array_size(list)) {
-        json_array_append_new(list, bytes);
+    json_array_append_new(list, byte_level(false, gpt2));
+    if (json_array_size(list) > 1)
         return json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", list);
-    }
     json_decref(list);
-    return bytes;
+    return byte_level(false, gpt2);
 }
 
 /* A pre-tokenizer that is being read. */
@@ -92,15 +97,14 @@ int bpe_pre_steps(const json_t *pre, const char **steps, bool *space, struct err
     return r.bytes ? 0 : err_set(err, "the pre-tokenizer is not ByteLevel");
 }
 
-static json_t *byte_level(void) {
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 1, "trim_offsets", 1,
-                     "use_regex", 1);
-}
-
 json_t *bpe_tokenizer_json(json_t *vocab, json_t *merges, json_t *added, json_t *pre) {
-    return json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:n, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:o, s:o}}",
-                     "version", "1.0", "truncation", "padding", "added_tokens", added, "normalizer",
-                     "pre_tokenizer", pre, "post_processor", "decoder", byte_level(), "model",
-                     "type", "BPE", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-                     "fuse_unk", 0, "byte_fallback", 0, "vocab", vocab, "merges", merges);
+    json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:o, s:o}", "type", "BPE",
+                              "dropout", "unk_token", "continuing_subword_prefix",
+                              "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "vocab",
+                              vocab, "merges", merges);
+
+    return json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:n, s:o, s:o}", "version", "1.0",
+                     "truncation", "padding", "added_tokens", added, "normalizer",
+                     "pre_tokenizer", pre, "post_processor", "decoder", byte_level(true, true),
+                     "model", model);
 }

@@ -1,5 +1,5 @@
-/* bpe_json — a tokenizer.json in pieces, as `tokenizers` writes it: a byte-level BPE model, added tokens,
- * a pre-tokenizer. Private to lib/text. */
+/* bpe_json — a tokenizer.json in pieces, as `tokenizers` writes it: a byte-level BPE model, added
+ * tokens, a pre-tokenizer. Private to lib/text. */
 #ifndef TEXT_BPE_JSON_H
 #define TEXT_BPE_JSON_H
 
@@ -11,8 +11,8 @@
 /* An added token, matched before anything else. */
 json_t *bpe_added_json(int id, const char *content, bool special);
 
-/* The pre-tokenizer that applies expressions one after another, each match a piece of its own; the list
- * ends with NULL. GPT-2's at the end, and single digits, have shorter names. */
+/* The pre-tokenizer that applies expressions one after another, each match a piece of its own; the
+ * list ends with NULL. GPT-2's at the end, and single digits, have shorter names. */
 json_t *bpe_pre_json(const char *const *steps);
 
 /* Writes the expressions of a pre-tokenizer, borrowed from it, into a list of at most PRE_STEPS and the NULL

@@ -7,9 +7,9 @@ Each DIR is a small model directory with its tokenizer. It is converted to every
 program `model-convert` on PATH, into a scratch folder:
   safetensors   transformers loads model and tokenizer; logits equal those of the original rounded to the type,
                 tokens those of the original's tokenizer
-  GGUF          gguf's reader finds every tensor; llama.cpp, on the same weights, has the same logits but for its
-                rounding, the same greedy text, and the same tokens; back as safetensors F32, the parameters are
-                those that GGUF holds
+  GGUF          tensors have the bytes that gguf-py gives them; llama.cpp, on the same weights, has the same logits
+                but for its rounding, the same greedy text unless that decides, and the same tokens; back as
+                safetensors, a F32 file has the original's parameters, and any file its tokenizer
 Prints one line a file; exits 1 if one is wrong.
 """
 import subprocess
@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gguf import GGUFReader
+from gguf import GGUFReader, MODEL_ARCH_NAMES, get_tensor_name_map
+from gguf.quants import quantize
 from llama_cpp import Llama
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
@@ -27,7 +28,7 @@ from transformers.utils import logging
 TEXTS = ["The end of the film", "I've 1234567 ratings; he'll see \"Salt & Iron\" (2003)!\n\n\tyes  no   x",
          "<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n<think>é 你好 😀</think>", " 3.14 a_b\r\n"]
 DTYPES = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-ROUNDING = {"f32": 1e-4, "f16": 0.05, "bf16": 0.2, "q8_0": 0.5}     # llama.cpp rounds activations to the type, too
+ROUNDING = {"f32": 1e-4, "f16": 0.05, "bf16": 0.5, "q8_0": 2}       # llama.cpp rounds activations to the type, too
 bad = 0
 
 
@@ -64,6 +65,21 @@ def check_safetensors(source, scratch, dtype):
             and all(a(t) == b(t) for t in TEXTS) and a.chat_template == b.chat_template
             and model.generation_config.to_dict() == want.generation_config.to_dict())
     report(out.name, fine, f"{model.dtype} {left or ''}")
+
+
+def same_bytes(reader, model):
+    """Whether a GGUF file has the model's tensors as gguf-py packs them, q and k turned for llama."""
+    c = model.config
+    names = get_tensor_name_map(next(a for a, n in MODEL_ARCH_NAMES.items() if n == c.model_type), c.num_hidden_layers)
+    tensors = {t.name: t for t in reader.tensors}
+    for name, p in model.named_parameters():
+        w, t = p.detach().numpy(), tensors.pop(names.get_name(name, (".weight", ".bias")))
+        heads = {"q_proj": c.num_attention_heads, "k_proj": c.num_key_value_heads}.get(name.split(".")[-2])
+        if c.model_type == "llama" and heads:
+            w = w.reshape(heads, 2, w.shape[0] // heads // 2, -1).swapaxes(1, 2).reshape(w.shape)
+        if quantize(np.ascontiguousarray(w), t.tensor_type).tobytes() != t.data.tobytes():
+            return False
+    return set(tensors) <= {"rope_freqs.weight"}
 
 
 def greedy(llama, ids, n):
@@ -103,6 +119,7 @@ def check_gguf(source, scratch, dtype):
     here, gap = greedy_here(model, ids, 24)
     there = greedy(llama, ids, 24)
     tokens = sum(llama.tokenize(t.encode(), add_bos=False, special=True) == again(t, add_special_tokens=False)["input_ids"] for t in TEXTS)
+    same = same and same_bytes(reader, original)
     fine = (not left and same and (here == there or gap < 2 * worst) and worst < ROUNDING[dtype] and tokens == len(TEXTS)
             and all(again(t) == tokenizer(t) for t in TEXTS) and again.chat_template == tokenizer.chat_template
             and model.config.eos_token_id == original.config.eos_token_id and model.config.bos_token_id == original.config.bos_token_id)

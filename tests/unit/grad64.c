@@ -13,7 +13,6 @@
 #include "model/decoder.h"
 #include "model/lora.h"
 #include "rl/update.h"
-#include "train/adamw.h"
 
 enum { VOCAB = 37, MOST = 192 };            /* tokens, rows of a batch */
 enum { ALL = 16, SOME = 6 };                /* entries checked: all up to ALL, else SOME */
@@ -366,50 +365,6 @@ static void check_policy(struct config c, struct pool *pool) {
     free(apart);
 }
 
-/* One step on one tensor, as the header of adamw writes it. */
-static void plain_step(const struct tensor *t, real *p, real *m, real *v, const real *grad,
-                       double clip, int step, double lr, const struct adamw_options *o) {
-    double bias1 = 1 - pow(o->beta1, step), bias2 = 1 - pow(o->beta2, step);
-
-    for (size_t i = t->offset; i < t->offset + t->n; i++) {
-        double g = clip * grad[i];
-
-        m[i] = o->beta1 * m[i] + (1 - o->beta1) * g;
-        v[i] = o->beta2 * v[i] + (1 - o->beta2) * g * g;
-        if (t->decay) p[i] -= lr * o->weight_decay * p[i];
-        p[i] -= lr * (m[i] / bias1) / (sqrt(v[i] / bias2) + o->eps);
-    }
-}
-
-/* Three steps, clipped and not. */
-static void check_adamw(struct config c, double max_norm, struct pool *pool) {
-    const struct adamw_options o = { 0.9, 0.95, 1e-8, 0.1, max_norm };
-    struct model *m = make(c, "policy"), *want = make(c, "policy");
-    struct adamw a = adamw_new(&m->p);
-    real *m1 = params_block(&m->p), *v1 = params_block(&m->p);
-
-    for (int step = 1; step <= 3; step++) {
-        struct model *g = make(c, step == 1 ? "first" : step == 2 ? "second" : "third");
-        double sum = 0, norm;
-
-        for (size_t i = 0; i < g->p.n_block; i++) sum += g->p.data[i] * g->p.data[i];
-        norm = sqrt(sum);
-        CHECK_NEAR(adamw_step(&a, &m->p, g->p.data, 0.01 * step, &o, pool), norm, 1e-12 * norm);
-        for (int i = 0; i < m->p.n_tensors; i++)
-            plain_step(&m->p.tensors[i], want->p.data, m1, v1, g->p.data,
-                       max_norm > 0 ? fmin(1, max_norm / (norm + 1e-6)) : 1, step, 0.01 * step, &o);
-        model_free(g);
-    }
-    check_same(m, m->p.data, want->p.data);
-    check_same(m, a.m, m1);
-    check_same(m, a.v, v1);
-    adamw_free(&a);
-    model_free(m);
-    model_free(want);
-    free(m1);
-    free(v1);
-}
-
 int main(void) {
     struct pool *pool = pool_new(1);
 
@@ -418,8 +373,6 @@ int main(void) {
         check_padding(shape(arch, false), pool);
         check_lora(shape(arch, true), pool);
         check_policy(shape(arch, arch != ARCH_QWEN2), pool);
-        check_adamw(shape(arch, true), 0.5, pool);
-        check_adamw(shape(arch, false), 0, pool);
     }
     check_chunks(shape(ARCH_LLAMA, true), pool);
     check_chunks(shape(ARCH_LLAMA, false), pool);

@@ -199,6 +199,32 @@ static void check_exp(const struct kernels *k) {
     }
 }
 
+/* Within 2 ulp, down to the last number above 0; the same bits with every set; nothing behind a row. */
+static void check_exponentials(const struct kernels *k) {
+    double w[36], same[36];
+
+    for (int i = 0; i < 40000; i++) {
+        double sum = 0, got;
+        real x[33];
+        int n = 1 + i % 33;
+
+        for (int j = 0; j < n; j++) x[j] = (real)(5 - 760.0 * (i % 2 ? i + j / 40.0 : i * j / 1e3) / 40000);
+        x[n - 1] = i % 7 ? x[n - 1] : i % 2 ? -INFINITY : 5;
+        w[n] = 77;
+        got = k->exponentials(w, x, n, 5, 1.5);
+        kernels_named("base")->exponentials(same, x, n, 5, 1.5);
+        CHECK(w[n] == 77 && !memcmp(w, same, (size_t)n * sizeof *w));
+        for (int j = 0; j < n; j++) {
+            double want = exp(((double)x[j] - 5) * 1.5);
+
+            CHECK_NEAR(w[j], want, fmax(2 * DBL_EPSILON * want, 5e-324));
+            sum += w[j];
+        }
+        CHECK_NEAR(got, sum, 1e-14 * sum);
+    }
+    CHECK(isnan(k->exponentials(w, &(const real){ NAN }, 1, 0, 1)) && isnan(w[0]));
+}
+
 static void check_sums(const struct kernels *k, int n) {
     struct array a = noise("a", n), b = noise("b", n), c = a;
     double dot = 0, squares = 0;
@@ -251,6 +277,7 @@ static void check_set(const struct kernels *k) {
         for (int K = 1; K <= 61; K += 12) check_mac(k, M, K);
     check_online(k);
     check_exp(k);
+    check_exponentials(k);
     check_adamw(k);
 }
 

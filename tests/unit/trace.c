@@ -1,5 +1,5 @@
-/* trace — what is fed and what is scored when a model says known things at known places; and what answer and
- * slots read in a text. The model is a table: behind this text, these tokens with these logits. */
+/* trace — what is fed, what is scored and where it ends when a model says known things at known places; and what
+ * answer, slots and stop strings read in a text. The model is a table: behind this text, these tokens with these logits. */
 #include "check.h"
 
 #include <string.h>
@@ -18,10 +18,10 @@ struct place {
 
 struct world {
     struct bpe *bpe;
-    struct config cfg;
+    struct trace_rules rules;
     int end;
     real *logits;
-    struct sample_entry *scratch;
+    struct sample_dist dist;
 };
 
 static int token(const struct world *w, const char *text, size_t n) {
@@ -30,6 +30,7 @@ static int token(const struct world *w, const char *text, size_t n) {
     int id;
 
     if (n == 3 && !memcmp(text, "END", 3)) return w->end;
+    if (n == 5 && !memcmp(text, "START", 5)) return bpe_id(w->bpe, "<|im_start|>");
     CHECK(!bpe_encode(w->bpe, text, n, false, &ids, &err));
     CHECK(ids.n == 1);
     id = ids.id[0];
@@ -44,7 +45,7 @@ static void set_logits(struct world *w, const struct place *places, const char *
     for (; places->text && strcmp(places->text, text); places++) continue;
     if (!places->text) fprintf(stderr, "nothing is known behind '%s'\n", text);
     CHECK(places->text);
-    for (int t = 0; t < w->cfg.vocab; t++) w->logits[t] = -60;
+    for (int t = 0; t < w->rules.vocab; t++) w->logits[t] = -60;
     for (s = places->say; *s; k++) {
         size_t n = strcspn(s, "|");
 
@@ -56,7 +57,7 @@ static void set_logits(struct world *w, const struct place *places, const char *
 /* Runs a greedy trace over the table. Returns the sample; *fed counts what the model has read. */
 static json_t *run(struct world *w, const struct place *places, const char *slots, int limit, bool scored,
                    bool rate, int *fed) {
-    static const struct sample_options greedy = { .temperature = 0, .top_p = 1 };
+    const struct bpe_ids prompt = { 0 };
     struct err err = { "" };
     json_t *rec = jsonl_parse(slots, strlen(slots), &err), *sample;
     struct slots s;
@@ -65,9 +66,11 @@ static json_t *run(struct world *w, const struct place *places, const char *slot
     int n;
 
     CHECK(rec && !slots_read(&s, w->bpe, rec, &err));
-    trace_start(&t, &s, w->bpe, &w->cfg, w->end, &greedy, limit, scored, 1, "x", 0);
+    w->rules.limit = limit;
+    w->rules.scored = scored;
+    trace_start(&t, &w->rules, &s, &prompt, rng_start(1, "rollout", "x"));
     set_logits(w, places, "");
-    trace_take(&t, w->logits, w->scratch);
+    trace_take(&t, w->logits, &w->dist);
     for (*fed = 0; (n = trace_feed(&t, &tokens)) > 0; *fed += n) {
         struct buf text = { 0 };
         size_t all = (size_t)(tokens + n - t.run.id);
@@ -76,7 +79,7 @@ static json_t *run(struct world *w, const struct place *places, const char *slot
         CHECK(tokens[n - 1] != w->end);
         bpe_decode(w->bpe, t.run.id, all, true, &text);
         set_logits(w, places, buf_text(&text));
-        trace_take(&t, w->logits, w->scratch);
+        trace_take(&t, w->logits, &w->dist);
         buf_free(&text);
     }
     sample = trace_json(&t, rate);
@@ -211,6 +214,164 @@ static void test_odd_lines(struct world *w) {
     json_decref(s);
 }
 
+/* Stop strings: within a token and across two, with a slot in front, and in the second run, which is forced then.
+ * The tokens stay; the model does not read the last. */
+static void test_stop_strings(struct world *w) {
+    static const struct place places[] = {
+        { "", "b", { 0 } }, { "b", " is", { 0 } }, { "b is", "\n", { 0 } }, { "b is\n", " not", { 0 } },
+        { "b is\n not", "END", { 0 } }, { "b not", "\n", { 0 } }, { "b not\n=", LABELS, { 0, 9, 0, 0 } },
+        { "b not\n\n=", LABELS, { 0, 9, 0, 0 } }, { NULL, NULL, { 0 } }
+    };
+    static const struct place refused[] = {
+        { "", "c", { 0 } }, { "c", " is| not", { 1, 0 } }, { "c is", "END", { 0 } }, { "c not", "\n", { 0 } },
+        { "c not\n", "=", { 0 } }, { "c not\n=", LABELS, { 0, 0, 9, 0 } }, { NULL, NULL, { 0 } }
+    };
+    static const struct {
+        const char *stop, *text, *finish;
+        size_t tokens;
+        int fed;
+    } cases[] = {
+        { "s\n ", "b i", "stop", 4, 3 }, { "s", "b i", "stop", 2, 1 }, { " not", "b is\n", "stop", 4, 3 },
+        { "b", "", "stop", 1, 0 }, { "n", "b is\n ", "stop", 4, 3 }, { "\n n", "b is", "stop", 4, 3 },
+        { "b is\n not", "", "stop", 4, 3 }, { "x", "b is\n not", "stop", 5, 4 }, { "t ", "b is\n not", "stop", 5, 4 }
+    };
+    int fed;
+    json_t *s;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *stops[] = { "nothing", cases[i].stop };
+
+        w->rules.stop.strings = (struct cli_list){ stops, 2 };
+        s = run(w, places, SLOTS, 20, false, false, &fed);
+        check_sample(s, cases[i].text, cases[i].finish, NULL, false);
+        CHECK(fed == cases[i].fed && json_array_size(json_object_get(s, "tokens")) == cases[i].tokens);
+        CHECK(json_array_size(json_object_get(s, "logprobs")) == cases[i].tokens);
+        json_decref(s);
+    }
+    w->rules.stop.strings = (struct cli_list){ (const char *[]){ "\n" }, 1 };
+    s = run(w, places, SLOTS, 20, true, false, &fed);
+    check_sample(s, "b is", "stop", NULL, true);
+    CHECK_NEAR(score(s, 0), 1 / 3.0 * (1 - score(s, 1)), 1e-6);
+    CHECK(fed == 2 + 2 + 3);            /* "b is"; again "b not"; "\n" and the forced "\n=" */
+    json_decref(s);
+    for (int stopped = 0; stopped < 2; stopped++) {             /* at the "no" that begins the second run */
+        w->rules.stop.strings = (struct cli_list){ (const char *[]){ " not" }, (size_t)stopped };
+        s = run(w, refused, SLOTS, 20, true, false, &fed);
+        check_sample(s, "c is", "stop", NULL, stopped);
+        json_decref(s);
+    }
+    w->rules.stop.strings.n = 0;
+}
+
+/* Whatever a token holds, the string that is complete first counts, of two the one that begins first. */
+static void test_stop_find(void) {
+    static const char *const three[] = { "cd", "bcd", "abcdef" };
+    const struct stop s = { .strings = { (const char **)three, 3 } }, none = { 0 };
+
+    CHECK(stop_find(&s, "abcdef", 6, 0) == 1);
+    CHECK(stop_find(&s, "abcdef", 6, 3) == 1);
+    CHECK(stop_find(&s, "abcdef", 6, 4) == 0);
+    CHECK(stop_find(&s, "abcdef", 5, 4) == SIZE_MAX);
+    CHECK(stop_find(&s, "cdcd", 4, 2) == 2);
+    CHECK(stop_find(&s, "", 0, 0) == SIZE_MAX);
+    CHECK(stop_find(&none, "abcdef", 6, 0) == SIZE_MAX);
+}
+
+/* End tokens of the model's files and of options; a stop string that spells a special token is one. */
+static void test_stop_init(const struct bpe *bpe) {
+    const char *strings[] = { "\n", "<|im_start|>" }, *tokens[] = { "7", "\xc4\x8a" }, *no_tokens[] = { "12x" };
+    const struct cli_list texts = { strings, 2 }, given = { tokens, 2 }, wrong = { no_tokens, 1 };
+    struct config cfg = config_default(ARCH_LLAMA);
+    struct err err = { "" };
+    struct stop s;
+
+    cfg.vocab = bpe_size(bpe);
+    cfg.eos[cfg.n_eos++] = 5;
+    CHECK(!stop_init(&s, "/no/such", &cfg, bpe, NULL, &texts, &given, &err));
+    CHECK(s.tokens.n == 3 && stop_is_token(&s, 5) && stop_is_token(&s, 7) && !stop_is_token(&s, 6));
+    CHECK(stop_is_token(&s, bpe_id(bpe, "<|im_start|>")) && stop_is_token(&s, bpe_id(bpe, "\xc4\x8a")));
+    stop_free(&s);
+    CHECK(stop_init(&s, "/no/such", &cfg, bpe, NULL, &texts, &wrong, &err));
+    CHECK(!strcmp(err.msg, "--stop-token: the vocabulary has no '12x'"));
+    stop_free(&s);
+}
+
+/* A second end token; special tokens are no part of the text; without labels there are no scores. */
+static void test_ends(struct world *w) {
+    static const struct place places[] = {
+        { "", "b", { 0 } }, { "b", " is", { 0 } }, { "b is", "\n", { 0 } }, { "b is\n", "START", { 0 } },
+        { "b is\n<|im_start|>", "=", { 0 } }, { "b is\n<|im_start|>=", "END", { 0 } }, { NULL, NULL, { 0 } }
+    };
+    const struct bpe_ids prompt = { 0 };
+    struct slots none = { 0 };
+    const int *tokens;
+    struct trace t;
+    int fed;
+    json_t *s = run(w, places, SLOTS, 20, false, false, &fed);
+
+    check_sample(s, "b is\n=", "stop", NULL, false);
+    json_decref(s);
+    w->rules.stop.strings = (struct cli_list){ (const char *[]){ "\n=" }, 1 };
+    s = run(w, places, SLOTS, 20, false, false, &fed);
+    check_sample(s, "b is", "stop", NULL, false);
+    CHECK(fed == 4 && json_array_size(json_object_get(s, "tokens")) == 5);
+    json_decref(s);
+    w->rules.stop.strings.n = 0;
+    bpe_push(&w->rules.stop.tokens, token(w, "\n", 1));
+    s = run(w, places, SLOTS, 20, false, false, &fed);
+    check_sample(s, "b is", "stop", NULL, false);
+    CHECK(fed == 2 && json_array_size(json_object_get(s, "tokens")) == 3);
+    json_decref(s);
+    w->rules.stop.tokens.n--;
+    w->rules.scored = true;
+    w->rules.limit = 1;
+    trace_start(&t, &w->rules, &none, &prompt, rng_start(1, "rollout", "x"));
+    set_logits(w, places, "");
+    trace_take(&t, w->logits, &w->dist);
+    CHECK(!trace_feed(&t, &tokens));
+    s = trace_json(&t, false);
+    check_sample(s, "b", "length", NULL, false);
+    CHECK(json_is_null(json_object_get(s, "answer")) && !json_object_get(s, "scores"));
+    json_decref(s);
+    trace_free(&t);
+}
+
+/* The penalty sees the prompt and what was said; log-probabilities stay the model's. */
+static void test_penalty(struct world *w) {
+    static const struct place places[] = {
+        { "", "a|b|c", { 3, 2.5, 2 } }, { "b", "a|b|c", { 3, 2.5, 2 } }, { "bc", "a|b|c", { 3, 2.5, 2 } },
+        { NULL, NULL, { 0 } }
+    };
+    struct bpe_ids prompt = { 0 };
+    struct slots none = { 0 };
+    const int *tokens;
+    struct trace t;
+    json_t *s;
+
+    bpe_push(&prompt, token(w, "a", 1));
+    w->rules.sampling.penalty = 1.6;            /* 3 becomes 1.875, 2.5 becomes 1.5625, 2 becomes 1.25 */
+    w->rules.limit = 3;
+    trace_start(&t, &w->rules, &none, &prompt, rng_start(1, "rollout", "x"));
+    set_logits(w, places, "");
+    trace_take(&t, w->logits, &w->dist);
+    while (trace_feed(&t, &tokens)) {
+        set_logits(w, places, buf_text(&t.text));
+        trace_take(&t, w->logits, &w->dist);
+    }
+    s = trace_json(&t, false);
+    check_sample(s, "bca", "length", NULL, false);
+    for (size_t k = 0; k < 3; k++) {
+        static const double logit[] = { 2.5, 2, 3 };
+
+        CHECK_NEAR(json_number_value(json_array_get(json_object_get(s, "logprobs"), k)),
+                   logit[k] - log(exp(3) + exp(2.5) + exp(2)), 1e-5);
+    }
+    json_decref(s);
+    trace_free(&t);
+    free(prompt.id);
+    w->rules.sampling.penalty = 1;
+}
+
 static void test_rating(struct world *w) {
     static const char slots[] = "{\"slots\":{\"answer\":\"\\n=\",\"labels\":[\"1\",\"2\",\"3\",\"4\",\"5\"]}}";
     static const struct place places[] = {
@@ -248,24 +409,32 @@ static void test_answer(void) {
 }
 
 int main(void) {
-    struct world w = { .cfg = config_default(ARCH_LLAMA) };
+    const struct config cfg = config_default(ARCH_LLAMA);
+    struct world w = { .rules.stop.cfg = &cfg, .rules.sampling = { .penalty = 1, .temperature = 0, .top_p = 1 } };
     struct err err;
 
-    w.bpe = bpe_load("tests/fixtures/tokenizers/smollm", &err);
+    w.rules.bpe = w.bpe = bpe_load("tests/fixtures/tokenizers/smollm", &err);
     CHECK(w.bpe);
-    w.cfg.vocab = bpe_size(w.bpe);
+    w.rules.vocab = bpe_size(w.bpe);
     w.end = bpe_id(w.bpe, "<|im_end|>");
     CHECK(w.end >= 0);
-    w.logits = mem_alloc((size_t)w.cfg.vocab, sizeof *w.logits);
-    w.scratch = mem_alloc((size_t)w.cfg.vocab, sizeof *w.scratch);
+    bpe_push(&w.rules.stop.tokens, w.end);
+    w.logits = mem_alloc((size_t)w.rules.vocab, sizeof *w.logits);
+    w.dist = sample_dist_new(w.rules.vocab);
     test_two_runs(&w);
     test_all_refused(&w);
     test_forced(&w);
     test_odd_lines(&w);
+    test_stop_strings(&w);
+    test_stop_find();
+    test_stop_init(w.bpe);
+    test_ends(&w);
+    test_penalty(&w);
     test_rating(&w);
     test_answer();
+    stop_free(&w.rules.stop);
     free(w.logits);
-    free(w.scratch);
+    sample_dist_free(&w.dist);
     bpe_free(w.bpe);
     return 0;
 }
