@@ -34,9 +34,10 @@ struct bpe *bpe_new(const struct bpe_files *f, struct err *err);
 /* NULL is fine. */
 void bpe_free(struct bpe *t);
 
-/* Adds the ids of n bytes of text. `special`: special tokens in the text become their ids, as
- * `tokenizers` does; otherwise they are plain text. Bytes that are not UTF-8 are encoded one by one. */
-void bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids);
+/* Adds the ids of n bytes of text. `special`: special tokens in the text become their ids, as `tokenizers` does;
+ * otherwise they are plain text. Bytes that are not UTF-8 are encoded one by one. Returns 0, or -1 with a sentence
+ * where the tokenizer's expression needs too long for the text; those published never do. */
+int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids, struct err *err);
 
 /* Adds the text of n ids: UTF-8, with U+FFFD where the bytes are none. `special`: keep special tokens.
  * Ids without a token are left out. */
@@ -50,6 +51,9 @@ int bpe_id(const struct bpe *t, const char *token);
 
 /* The bytes of a token and their number; NULL and 0 for an id without a token. Borrowed. */
 const char *bpe_piece(const struct bpe *t, int id, size_t *n);
+
+/* Adds a token as the file spells it ("Ġthe"); nothing for an id without a token. */
+void bpe_spelling(const struct bpe *t, int id, struct buf *out);
 
 /* Whether the id is a special token. */
 bool bpe_is_special(const struct bpe *t, int id);
