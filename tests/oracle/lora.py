@@ -72,7 +72,7 @@ def check_untrained(r, adapter, scratch, data):
 
 
 def check(r, kind, dtype, scratch, worst):
-    tokenizer = peer.random_tokenizer(r, kind, scratch / "tokenizer")
+    tokenizer = peer.random_tokenizer(r, peer.random_pre(r, kind), scratch / "tokenizer")
     base = peer.save(peer.random_model(r, kind, tokenizer), scratch / "base", tokenizer, dtype)
     data, merged = scratch / "records.jsonl", 0
     data.write_text(peer.random_records(r, 6))
@@ -86,9 +86,9 @@ def check(r, kind, dtype, scratch, worst):
 
 
 def main():
-    rounds, r = peer.arguments(__doc__, 3)
+    args, r = peer.arguments(__doc__, 3)
     worst, merged = peer.Worst(), 0
-    for _ in range(rounds):
+    for _ in range(args.rounds):
         for kind in peer.KINDS:
             with tempfile.TemporaryDirectory() as scratch:
                 merged = max(merged, check(r, kind, r.choice(list(peer.DTYPES)), Path(scratch), worst))

@@ -11,7 +11,6 @@ same of the model after a step of `sft-train`. With DIR, a model directory or a 
 line; fails where a tensor is missing or left over, or a log-probability differs (peer.Worst has the limits).
 """
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def step(r, path, scratch):
 
 
 def check(r, kind, dtype, sharded, scratch, worst):
-    tokenizer = peer.random_tokenizer(r, kind, scratch / "tokenizer")
+    tokenizer = peer.random_tokenizer(r, peer.random_pre(r, kind), scratch / "tokenizer")
     model = peer.random_model(r, kind, tokenizer)
     path = peer.save(model, scratch / "model", tokenizer, dtype, "20KB" if sharded else "5GB")
     assert sharded <= len(list(path.glob("model-*"))), "not sharded"
@@ -38,14 +37,14 @@ def check(r, kind, dtype, sharded, scratch, worst):
 
 
 def main():
+    args, r = peer.arguments(__doc__, 3, "files")
     worst = peer.Worst()
-    if len(sys.argv) == 3 and not sys.argv[1].startswith("-"):
-        path, prompts = map(Path, sys.argv[1:])
+    if args.files:
+        path, prompts = args.files
         prompts = [json.loads(line)["prompt"] for line in prompts.open()]
         worst.add(peer.load(path), path, peer.rollout(path, prompts, "-n", 2))
         return print(worst)
-    rounds, r = peer.arguments(__doc__, 3)
-    for k in range(rounds):
+    for k in range(args.rounds):
         for kind in peer.KINDS:
             for i, dtype in enumerate(peer.DTYPES):
                 with tempfile.TemporaryDirectory() as scratch:
