@@ -56,9 +56,10 @@ struct budget {
 static bool fits(void *ctx, const char *text, size_t n) {
     struct budget *b = ctx;
 
+    struct err err;
+
     b->ids.n = 0;
-    bpe_encode(b->bpe, text, n, false, &b->ids);
-    return b->ids.n <= b->max;
+    return !bpe_encode(b->bpe, text, n, false, &b->ids, &err) && b->ids.n <= b->max;
 }
 
 struct job {

@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 15 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 16 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -167,4 +167,20 @@ prompts_check() {
     checks "$out" "evaluation record"
     evaluate --against pop pop=pop.jsonl random=random.jsonl | jq -c 'select(.against)' > "$out"
     checks "$out" "paired test record"
+}
+
+@test "records: tokenized records are as the page says" {
+    page="tokenized record"
+    prompts="$prompt,$case"
+    tokenize -m base --pieces prompts.jsonl > "$out"
+    checks "$out" "$page" "$prompts"
+    [ "$(jq -c 'has("tokens") and has("pieces")' "$out" | sort -u)" = true ]
+    tokenize -m base --count prompts.jsonl > "$out"
+    checks "$out" "$page" "$prompts"
+    tokenize -m base prompts.jsonl | tokenize -m base --decode > "$out"
+    checks "$out" "$page" "$prompts"
+    for options in "--text" "--text --count" "--whole --pieces" "--whole --count"; do
+        tokenize -m base $options prompts.jsonl > "$out"
+        checks "$out" "$page"
+    done
 }

@@ -327,8 +327,9 @@ refuses() {
     refuses '"slots": "next" is missing or not a string' 'del(.slots.next)'
     refuses "a prompt of 5000 tokens and 40 more do not fit the model's 2048 positions" \
         '.prompt[0].content = "\u0001" * 5000'
+    refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt[0].content = ""'
+    refuses '"prompt": no messages' '.prompt = []'
     refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt = ""'
-    refuses "a prompt of 0 tokens and 40 more do not fit the model's 2048 positions" '.prompt = []'
 }
 
 @test "rollout: refuses a model that is none, empty input and options out of bounds" {

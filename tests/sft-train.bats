@@ -300,9 +300,11 @@ stopped_by() {
     fails '{"messages":[{"role":"assistant","content":"a"}]}' "$neither"
     fails '{"messages":[{"role":"assistant","content":"a"},{"role":"user","content":"a"}]}' "$neither"
     fails '{"prompt":"","completion":"a"}' 'the prompt is empty'
-    fails '{"prompt":"a","completion":[]}' 'the completion is empty'
+    fails '{"prompt":[{"role":"user","content":"a"}],"completion":[]}' '"completion": no messages'
+    fails '{"prompt":[],"completion":"a"}' '"prompt": no messages'
+    fails '{"prompt":"a","completion":[]}' '"completion": messages, behind a prompt that is a string'
     fails '{"prompt":[{"role":"user"}],"completion":"a"}' '"prompt": message 0: "content" is missing or not a string'
-    fails '{"prompt":"a","completion":[{"role":1,"content":"a"}]}' \
+    fails '{"prompt":[{"role":"user","content":"a"}],"completion":[{"role":1,"content":"a"}]}' \
         '"completion": message 0: "role" is missing or not a string'
     printf '{"prompt":"a","completion":"b"}\n\nx\n' > in.jsonl
     run -1 --separate-stderr sft-train -m "$base" -o run in.jsonl

@@ -109,10 +109,8 @@ static int read_prompt(struct sampler *s, struct bpe_ids *ids, const json_t *rec
     const json_t *prompt = json_object_get(rec, "prompt");
     size_t start;
 
-    if (json_is_string(prompt)) {
-        bpe_encode(s->bpe, json_string_value(prompt), json_string_length(prompt), true, ids);
-        return 0;
-    }
+    if (json_is_string(prompt))
+        return bpe_encode(s->bpe, json_string_value(prompt), json_string_length(prompt), true, ids, err);
     if (!json_is_array(prompt))
         return err_set(err, "\"prompt\" is missing or neither a string nor an array");
     if (s->chat) return chat_encode(s->chat, s->bpe, prompt, NULL, ids, &start, err);

@@ -1,6 +1,7 @@
 /* bpe — encode and decode.
  *
- * text → added tokens apart → valid UTF-8 apart → NFC → words (bpe_pre) → cache, or merging by rank */
+ * text → added tokens apart → valid UTF-8 apart → NFC → added tokens apart that are to be found in
+ * what NFC made → words (bpe_pre) → cache, or merging by rank */
 #include "text/bpe.h"
 
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "text/bpe_own.h"
 
 static uint64_t hash_of(const char *s, size_t n) {
@@ -69,7 +71,8 @@ static void heap_push(struct heap *h, struct choice c) {
     size_t i;
 
     h->c = mem_grow(h->c, h->n, &h->cap, sizeof *h->c);
-    for (i = h->n++; i && earlier(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2) h->c[i] = h->c[(i - 1) / 2];
+    for (i = h->n++; i && earlier(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
+        h->c[i] = h->c[(i - 1) / 2];
     h->c[i] = c;
 }
 
@@ -95,8 +98,8 @@ static void offer(struct heap *h, const struct vocabulary *v, const struct symbo
     if (m) heap_push(h, (struct choice){ m->rank, m->id, left, s[left].id, s[s[left].next].id });
 }
 
-/* The bytes of a word; one that the vocabulary lacks is left out, as `tokenizers` does without an unknown
- * token. Returns their number. */
+/* The bytes of a word; one that the vocabulary lacks is left out, as `tokenizers` does without an
+ * unknown token. Returns their number. */
 static int spell(const struct vocabulary *v, const char *s, size_t n, struct symbol *sym) {
     int k = 0;
 
@@ -143,20 +146,24 @@ static void encode_new(const struct vocabulary *v, const char *s, size_t n, stru
     else merge_word(v, s, n, ids);
 }
 
-/* Remembers the ids of a word, in place of what hashed there before. */
-static void remember(struct cache_entry *e, uint64_t hash, const char *s, size_t n, const int32_t *ids,
-                     size_t n_ids) {
+/* Remembers the ids of a word, those from the from-th on, in place of what hashed there before. */
+static void remember(struct cache_entry *e, uint64_t hash, const char *s, size_t n,
+                     const struct bpe_ids *ids, size_t from) {
+    size_t n_ids = ids->n - from;
+
     free(e->bytes);
     free(e->ids);
-    *e = (struct cache_entry){ hash, mem_alloc(n, 1), mem_alloc(n_ids, sizeof *ids), (uint32_t)n,
-                               (uint32_t)n_ids };
+    *e = (struct cache_entry){ hash, mem_alloc(n, 1), mem_alloc(n_ids, sizeof *e->ids),
+                               (uint32_t)n, (uint32_t)n_ids };
     memcpy(e->bytes, s, n);
-    memcpy(e->ids, ids, n_ids * sizeof *ids);
+    if (n_ids) memcpy(e->ids, ids->id + from, n_ids * sizeof *e->ids);
 }
 
 struct encoding {
     struct bpe *t;
     struct bpe_ids *ids;
+    bool special;
+    struct err *err;
 };
 
 static void encode_word(void *ctx, const char *s, size_t n) {
@@ -170,7 +177,41 @@ static void encode_word(void *ctx, const char *s, size_t n) {
         return;
     }
     encode_new(x->t->v, s, n, x->ids);
-    if (n <= CACHE_WORD) remember(e, hash, s, n, x->ids->id + before, x->ids->n - before);
+    if (n <= CACHE_WORD) remember(e, hash, s, n, x->ids, before);
+}
+
+/* Finds the tokens of a set; what lies between them is encoded by `rest`. A special token that is
+ * not asked for is passed over, and so are those that begin in it, as `tokenizers` does. */
+static int encode_around(struct encoding *x, const struct added_set *set, const char *s, size_t n,
+                         int (*rest)(struct encoding *x, const char *s, size_t n)) {
+    size_t from = 0, at = 0;
+
+    while (set->n && at < n) {
+        const struct added *a = bpe_added_at(set, s + at, n - at);
+
+        at += a ? a->n : 1;
+        if (!a || (!x->special && bpe_is_special(x->t, a->id))) continue;
+        if (rest(x, s + from, at - a->n - from)) return -1;
+        bpe_push(x->ids, a->id);
+        from = at;
+    }
+    return rest(x, s + from, n - from);
+}
+
+/* A text between two added tokens. */
+static int encode_words(struct encoding *x, const char *s, size_t n) {
+    struct buf spaced = { 0 };
+    int r;
+
+    if (x->t->v->space && n && *s != ' ') {
+        buf_puts(&spaced, " ");
+        buf_add(&spaced, s, n);
+        s = spaced.s;
+        n = spaced.n;
+    }
+    r = bpe_split(&x->t->split, s, n, encode_word, x, x->err);
+    buf_free(&spaced);
+    return r;
 }
 
 static bool ascii(const char *s, size_t n) {
@@ -178,70 +219,52 @@ static bool ascii(const char *s, size_t n) {
     return !n;
 }
 
-/* Valid UTF-8 between two added tokens. */
-static void encode_valid(struct encoding *x, const char *s, size_t n) {
-    const struct vocabulary *v = x->t->v;
-    struct buf nfc = { 0 };
-
-    if (!n) return;
-    if (v->nfc && !ascii(s, n)) {
-        bpe_nfc(s, n, &nfc);
-        s = nfc.s;
-        n = nfc.n;
-    }
-    bpe_split(v->steps, v->n_steps, x->t->match, s, n, encode_word, x);
-    buf_free(&nfc);
+static int encode_composed(struct encoding *x, const char *s, size_t n) {
+    return encode_around(x, &x->t->v->added[1], s, n, encode_words);
 }
 
-/* Text between two added tokens: bytes that are not UTF-8 stand alone. */
-static void encode_text(struct encoding *x, const char *s, size_t n) {
+/* Valid UTF-8. */
+static int encode_valid(struct encoding *x, const char *s, size_t n) {
+    struct buf nfc = { 0 };
+    int r;
+
+    if (!x->t->v->nfc || ascii(s, n)) return encode_composed(x, s, n);
+    bpe_nfc(s, n, &nfc);
+    r = encode_composed(x, buf_text(&nfc), nfc.n);
+    buf_free(&nfc);
+    return r;
+}
+
+/* Bytes that are not UTF-8 stand alone. */
+static int encode_bytes(struct encoding *x, const char *s, size_t n) {
     const char *end = s + n, *from = s;
     int len;
 
     for (; s < end; s += len) {
+        int32_t id = x->t->v->byte_id[(unsigned char)*s];
+
         if (bpe_char(s, end, &len) >= 0) continue;
-        encode_valid(x, from, (size_t)(s - from));
-        if (x->t->v->byte_id[(unsigned char)*s] >= 0) bpe_push(x->ids, x->t->v->byte_id[(unsigned char)*s]);
+        if (encode_valid(x, from, (size_t)(s - from))) return -1;
+        if (id >= 0) bpe_push(x->ids, id);
         from = s + 1;
     }
-    encode_valid(x, from, (size_t)(end - from));
+    return encode_valid(x, from, (size_t)(end - from));
 }
 
-/* The added token that begins at s, or -1. */
-static int32_t added_at(const struct vocabulary *v, const char *s, size_t n, bool special) {
-    if (!v->starts[(unsigned char)*s]) return -1;
-    for (int k = 0; k < v->n_added; k++) {
-        const struct piece *p = &v->pieces[v->added[k]];
+int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids,
+               struct err *err) {
+    struct encoding x = { t, ids, special, err };
 
-        if (p->n <= n && (special || !p->special) && !memcmp(s, p->bytes, p->n)) return v->added[k];
-    }
-    return -1;
+    return encode_around(&x, &t->v->added[0], text, n, encode_bytes);
 }
 
-void bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids) {
-    struct encoding x = { t, ids };
-    size_t from = 0, at = 0;
-
-    while (at < n) {
-        int32_t id = added_at(t->v, text + at, n - at, special);
-
-        if (id < 0) {
-            at++;
-            continue;
-        }
-        encode_text(&x, text + from, at - from);
-        bpe_push(ids, id);
-        from = at += t->v->pieces[id].n;
-    }
-    encode_text(&x, text + from, n - from);
-}
-
-/* Length of the part of a character at s that a decoder may have begun to read: what one U+FFFD stands
- * for (Unicode 3.9, "maximal subpart"). */
+/* Length of the part of a character at s that a decoder may have begun to read: what one U+FFFD
+ * stands for (Unicode 3.9, "maximal subpart"). */
 static int bad_length(const char *s, const char *end) {
     unsigned char a = (unsigned char)s[0], b = s + 1 < end ? (unsigned char)s[1] : 0;
-    int want = a >= 0xc2 && a < 0xe0 ? 2 : a >= 0xe0 && a < 0xf0 ? 3 : a >= 0xf0 && a < 0xf5 ? 4 : 1;
-    unsigned char lo = a == 0xe0 ? 0xa0 : a == 0xf0 ? 0x90 : 0x80, hi = a == 0xed ? 0x9f : a == 0xf4 ? 0x8f : 0xbf;
+    int want = a < 0xc2 || a >= 0xf5 ? 1 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : 4;
+    unsigned char lo = a == 0xe0 ? 0xa0 : a == 0xf0 ? 0x90 : 0x80;
+    unsigned char hi = a == 0xed ? 0x9f : a == 0xf4 ? 0x8f : 0xbf;
     int n = 1;
 
     if (want < 2 || b < lo || b > hi) return 1;
@@ -277,17 +300,16 @@ int bpe_size(const struct bpe *t) {
 }
 
 int bpe_id(const struct bpe *t, const char *token) {
-    const struct vocabulary *v = t->v;
     struct buf b = { 0 };
+    size_t n = strlen(token);
     int id = -1;
 
-    for (int k = 0; k < v->n_added; k++) {
-        const struct piece *p = &v->pieces[v->added[k]];
+    for (int k = 0; k < 2 && id < 0; k++) {
+        const struct added *a = n ? bpe_added_at(&t->v->added[k], token, n) : NULL;
 
-        if (p->n == strlen(token) && !memcmp(p->bytes, token, p->n)) return v->added[k];
+        if (a && a->n == n) id = a->id;
     }
-    bpe_spelled(token, &b);
-    if (b.n) id = bpe_find(v, b.s, b.n);
+    if (id < 0 && bpe_spelled(token, &b) && b.n) id = bpe_find(t->v, b.s, b.n);
     buf_free(&b);
     return id;
 }
@@ -297,6 +319,15 @@ const char *bpe_piece(const struct bpe *t, int id, size_t *n) {
 
     *n = known ? t->v->pieces[id].n : 0;
     return known ? t->v->pieces[id].bytes : NULL;
+}
+
+void bpe_spelling(const struct bpe *t, int id, struct buf *out) {
+    const struct piece *p = id >= 0 && id < t->v->size ? &t->v->pieces[id] : NULL;
+
+    for (uint32_t i = 0; p && p->bytes && i < p->n; i++) {
+        if (p->mapped) utf8_add(out, bpe_byte_char((unsigned char)p->bytes[i]));
+        else buf_add(out, p->bytes + i, 1);
+    }
 }
 
 bool bpe_is_special(const struct bpe *t, int id) {

@@ -20,7 +20,7 @@ static int write_pre(struct gguf_meta *m, const json_t *tokenizer, struct err *e
     bool ignore = json_is_true(json_object_get(model, "ignore_merges"));
     const char *steps[PRE_STEPS + 1] = { NULL };
 
-    if (bpe_pre_steps(json_object_get(tokenizer, "pre_tokenizer"), steps, err)) return -1;
+    if (bpe_pre_steps(json_object_get(tokenizer, "pre_tokenizer"), steps, NULL, err)) return -1;
     for (const struct gguf_pre *p = gguf_pres; p < gguf_pres + gguf_n_pres; p++) {
         if (p->ignore_merges != ignore || !same_steps(p->steps, steps)) continue;
         gguf_put_string(m, "tokenizer.ggml.pre", p->names[0]);

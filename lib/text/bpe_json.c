@@ -37,17 +37,23 @@ json_t *bpe_pre_json(const char *const *steps) {
     return byte_level(false, gpt2);
 }
 
-static int add_step(const char **steps, const char *step, struct err *err) {
-    int n = 0;
+/* A pre-tokenizer that is being read. */
+struct reading {
+    const char **steps;
+    int n;
+    bool *space;
+    bool bytes;             /* ByteLevel was reached: it comes last */
+};
 
-    while (steps[n]) n++;
-    if (n == PRE_STEPS) return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
-    steps[n] = step;
-    steps[n + 1] = NULL;
+static int add_step(struct reading *r, const char *step, struct err *err) {
+    if (r->n == PRE_STEPS)
+        return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
+    r->steps[r->n++] = step;
+    r->steps[r->n] = NULL;
     return 0;
 }
 
-static int split_step(const json_t *pre, const char **steps, struct err *err) {
+static int split_step(struct reading *r, const json_t *pre, struct err *err) {
     const json_t *pattern = json_object_get(pre, "pattern");
     const char *regex = json_string_value(json_object_get(pattern, "Regex"));
     const char *behavior = json_string_value(json_object_get(pre, "behavior"));
@@ -56,27 +62,46 @@ static int split_step(const json_t *pre, const char **steps, struct err *err) {
         json_is_true(json_object_get(pre, "invert")))
         return err_set(err, "the pre-tokenizer splits in a way that is not supported: a Regex, "
                             "Isolated, is");
-    return add_step(steps, regex, err);
+    return add_step(r, regex, err);
 }
 
-int bpe_pre_steps(const json_t *pre, const char **steps, struct err *err) {
+static int byte_step(struct reading *r, const json_t *pre, struct err *err) {
+    r->bytes = true;
+    if (json_is_true(json_object_get(pre, "add_prefix_space"))) {
+        if (r->n || !r->space)
+            return err_set(err, "the pre-tokenizer adds a blank in a place that is not supported");
+        *r->space = true;
+    }
+    if (json_is_false(json_object_get(pre, "use_regex"))) return 0;
+    return add_step(r, bpe_gpt2_pattern, err);
+}
+
+static int read_step(struct reading *r, const json_t *pre, struct err *err) {
     const char *type = json_string_value(json_object_get(pre, "type"));
     const json_t *list = json_object_get(pre, "pretokenizers");
 
     if (!type) type = "?";
     if (!strcmp(type, "Sequence")) {
         for (size_t i = 0; i < json_array_size(list); i++)
-            if (bpe_pre_steps(json_array_get(list, i), steps, err)) return -1;
+            if (read_step(r, json_array_get(list, i), err)) return -1;
         return 0;
     }
-    if (!strcmp(type, "Split")) return split_step(pre, steps, err);
+    if (r->bytes)
+        return err_set(err, "the pre-tokenizer goes on behind ByteLevel, which is not supported");
+    if (!strcmp(type, "Split")) return split_step(r, pre, err);
+    if (!strcmp(type, "ByteLevel")) return byte_step(r, pre, err);
     if (!strcmp(type, "Digits") && json_is_true(json_object_get(pre, "individual_digits")))
-        return add_step(steps, bpe_digit_pattern, err);
-    if (!strcmp(type, "ByteLevel") && !json_is_true(json_object_get(pre, "add_prefix_space"))) {
-        if (json_is_false(json_object_get(pre, "use_regex"))) return 0;
-        return add_step(steps, bpe_gpt2_pattern, err);
-    }
+        return add_step(r, bpe_digit_pattern, err);
+    if (!strcmp(type, "Digits")) return add_step(r, bpe_number_pattern, err);
     return err_set(err, "the pre-tokenizer is of a kind that is not supported: %s", type);
+}
+
+int bpe_pre_steps(const json_t *pre, const char **steps, bool *space, struct err *err) {
+    struct reading r = { .steps = steps, .space = space };
+
+    *steps = NULL;
+    if (read_step(&r, pre, err)) return -1;
+    return r.bytes ? 0 : err_set(err, "the pre-tokenizer is not ByteLevel");
 }
 
 json_t *bpe_tokenizer_json(json_t *vocab, json_t *merges, json_t *added, json_t *pre) {

@@ -1,5 +1,5 @@
-/* bpe_load — tokenizer.json and tokenizer_config.json become a vocabulary. Every piece of the files is
- * checked: what is not understood is refused by name. */
+/* bpe_load — tokenizer.json and tokenizer_config.json become a vocabulary. Every piece of the files
+ * is checked: what is not understood is refused by name. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "text/bpe_json.h"
 #include "text/bpe_own.h"
 
-enum { MAX_SIZE = 1 << 24 };    /* ids; no published vocabulary comes near */
+enum { MAX_SIZE = 1 << 20 };    /* ids; the greatest vocabularies have a quarter of this */
 
 static const char *type_of(const json_t *obj) {
     const char *type = json_string_value(json_object_get(obj, "type"));
@@ -27,13 +27,25 @@ static size_t table_size(size_t n) {
     return size;
 }
 
-/* Makes room for the id. */
-static int reserve(struct vocabulary *v, json_int_t id, struct err *err) {
-    if (id < 0 || id >= MAX_SIZE) return err_set(err, "token id %lld is out of range", (long long)id);
-    if (id < v->size) return 0;
-    v->pieces = mem_realloc(v->pieces, (size_t)id + 1, sizeof *v->pieces);
-    memset(v->pieces + v->size, 0, (size_t)(id + 1 - v->size) * sizeof *v->pieces);
-    v->size = (int)id + 1;
+/* Makes room for the id and enters what it stands for. */
+static int add_piece(struct vocabulary *v, json_int_t id, const char *token, struct buf *b,
+                     struct err *err) {
+    struct piece *p;
+
+    if (id < 0 || id >= MAX_SIZE)
+        return err_set(err, "\"%s\" has the id %lld, which is out of range", token, (long long)id);
+    if (!*token) return err_set(err, "the token of id %lld is empty", (long long)id);
+    if (id >= v->size) {
+        v->pieces = mem_realloc(v->pieces, (size_t)id + 1, sizeof *v->pieces);
+        memset(v->pieces + v->size, 0, (size_t)(id + 1 - v->size) * sizeof *v->pieces);
+        v->size = (int)id + 1;
+    }
+    p = &v->pieces[id];
+    if (p->bytes) return err_set(err, "two tokens have the id %lld", (long long)id);
+    p->mapped = bpe_spelled(token, b);
+    p->n = (uint32_t)b->n;
+    p->bytes = mem_alloc(b->n, 1);
+    memcpy(p->bytes, b->s, b->n);
     return 0;
 }
 
@@ -43,17 +55,10 @@ static int read_vocab(struct vocabulary *v, const json_t *model, struct buf *b, 
 
     if (jsonl_object(model, "vocab", &vocab, err)) return -1;
     json_object_foreach(vocab, token, value) {
-        struct piece *p;
-
-        if (!json_is_integer(value)) return err_set(err, "\"vocab\": the id of \"%s\" is not an integer", token);
-        if (reserve(v, json_integer_value(value), err)) return -1;
-        p = &v->pieces[json_integer_value(value)];
-        if (p->bytes) return err_set(err, "\"vocab\": two tokens have the id %lld", (long long)json_integer_value(value));
-        bpe_spelled(token, b);
-        if (!b->n) return err_set(err, "\"vocab\" holds an empty token");
-        p->bytes = mem_alloc(b->n, 1);
-        memcpy(p->bytes, b->s, b->n);
-        p->n = (uint32_t)b->n;
+        if (!json_is_integer(value))
+            return err_set(err, "\"vocab\": the id of \"%s\" is not an integer", token);
+        if (add_piece(v, json_integer_value(value), token, b, err))
+            return err_prefix(err, "\"vocab\"");
     }
     return v->size ? 0 : err_set(err, "\"vocab\" is empty");
 }
@@ -66,47 +71,65 @@ static void index_vocab(struct vocabulary *v) {
     for (int b = 0; b < 256; b++) v->byte_id[b] = -1;
     for (int id = 0; id < v->size; id++) {
         const struct piece *p = &v->pieces[id];
+        size_t mask = v->table.size - 1, i;
         struct hash h = hash_start();
-        size_t i;
 
-        if (!p->bytes) continue;
+        if (!p->bytes || !p->mapped) continue;      /* no text spells it */
         hash_bytes(&h, p->bytes, p->n);
-        for (i = hash_value(&h) & (v->table.size - 1); v->table.id[i] >= 0;) i = (i + 1) & (v->table.size - 1);
+        for (i = hash_value(&h) & mask; v->table.id[i] >= 0; i = (i + 1) & mask) continue;
         v->table.id[i] = id;
         if (p->n == 1) v->byte_id[(unsigned char)*p->bytes] = id;
     }
 }
 
-/* A merge is "left right" or ["left","right"], spelled as in the vocabulary. */
-static int read_merge(struct vocabulary *v, const json_t *m, struct buf *b, struct merge *out, struct err *err) {
-    char *text = json_is_string(m) ? mem_strdup(json_string_value(m)) : NULL, *gap = text ? strchr(text, ' ') : NULL;
-    const char *left = text, *right = gap ? gap + 1 : NULL;
-    struct buf whole = { 0 };
+static int32_t id_of(const json_t *vocab, const char *token) {
+    const json_t *id = json_object_get(vocab, token);
 
-    if (gap) *gap = 0;
-    if (json_array_size(m) == 2) {
-        left = json_string_value(json_array_get(m, 0));
-        right = json_string_value(json_array_get(m, 1));
+    return id ? (int32_t)json_integer_value(id) : -1;
+}
+
+/* A merge is "left right" or ["left","right"], spelled as in the vocabulary. */
+static int read_merge(const json_t *vocab, const json_t *m, struct buf *b, struct merge *out,
+                      struct err *err) {
+    const char *text = json_string_value(m), *gap = text ? strchr(text, ' ') : NULL;
+    const char *left = json_string_value(json_array_get(m, 0));
+    const char *right = json_string_value(json_array_get(m, 1));
+    char *copy = NULL;
+
+    if (gap && !strchr(gap + 1, ' ')) {
+        left = copy = mem_strdup(text);
+        copy[gap - text] = 0;
+        right = copy + (gap - text) + 1;
     }
-    if (!left || !right) {
-        free(text);
+    if (!left || !right || json_array_size(m) > 2) {
+        free(copy);
         return err_set(err, "is not a pair of tokens");
     }
-    bpe_spelled(left, b);
-    out->left = bpe_find(v, buf_text(b), b->n);
-    buf_add(&whole, buf_text(b), b->n);
-    bpe_spelled(right, b);
-    out->right = bpe_find(v, buf_text(b), b->n);
-    buf_add(&whole, buf_text(b), b->n);
-    out->id = bpe_find(v, buf_text(&whole), whole.n);
-    buf_free(&whole);
+    buf_clear(b);
+    buf_puts(b, left);
+    buf_puts(b, right);
+    out->left = id_of(vocab, left);
+    out->right = id_of(vocab, right);
+    out->id = id_of(vocab, buf_text(b));
     if (out->left < 0 || out->right < 0 || out->id < 0)
         err_set(err, "\"%s\" \"%s\": a part or the whole is not in the vocabulary", left, right);
-    free(text);
+    free(copy);
     return out->left < 0 || out->right < 0 || out->id < 0 ? -1 : 0;
 }
 
+/* Of a pair that is given twice the last counts, as in `tokenizers`. */
+static void add_merge(struct vocabulary *v, const struct merge *m) {
+    size_t mask = v->merges_size - 1;
+    size_t i = rng_bits((uint64_t)(uint32_t)m->left, (uint64_t)(uint32_t)m->right, 0) & mask;
+
+    while (v->merges[i].left >= 0 &&
+           (v->merges[i].left != m->left || v->merges[i].right != m->right))
+        i = (i + 1) & mask;
+    v->merges[i] = *m;
+}
+
 static int read_merges(struct vocabulary *v, const json_t *model, struct buf *b, struct err *err) {
+    const json_t *vocab = json_object_get(model, "vocab");
     json_t *merges;
 
     if (jsonl_array(model, "merges", &merges, err)) return -1;
@@ -115,26 +138,35 @@ static int read_merges(struct vocabulary *v, const json_t *model, struct buf *b,
     for (size_t i = 0; i < v->merges_size; i++) v->merges[i] = (struct merge){ .left = -1 };
     for (size_t k = 0; k < json_array_size(merges); k++) {
         struct merge m = { .rank = (int32_t)k };
-        size_t i;
 
-        if (read_merge(v, json_array_get(merges, k), b, &m, err)) return err_prefix(err, "merge %zu", k);
-        i = rng_bits((uint64_t)(uint32_t)m.left, (uint64_t)(uint32_t)m.right, 0) & (v->merges_size - 1);
-        while (v->merges[i].left >= 0 && (v->merges[i].left != m.left || v->merges[i].right != m.right))
-            i = (i + 1) & (v->merges_size - 1);
-        v->merges[i] = m;               /* of a pair given twice the last counts, as in `tokenizers` */
+        if (read_merge(vocab, json_array_get(merges, k), b, &m, err))
+            return err_prefix(err, "merge %zu", k);
+        add_merge(v, &m);
     }
     return 0;
 }
 
+/* Absent, or what is as good as that. */
 static bool plain(const json_t *obj, const char *field) {
     const json_t *value = json_object_get(obj, field);
 
     return !value || json_is_null(value) || json_is_false(value) ||
-           (json_is_string(value) && !*json_string_value(value));
+           (json_is_string(value) && !*json_string_value(value)) ||
+           (json_is_number(value) && json_number_value(value) == 0);
+}
+
+/* A token for what the vocabulary lacks is of no use where it has every byte. */
+static int check_unknown(const struct vocabulary *v, const json_t *model, struct err *err) {
+    for (int b = 0; b < 256 && !plain(model, "unk_token"); b++)
+        if (v->byte_id[b] < 0)
+            return err_set(err, "the model has \"unk_token\", which is not supported");
+    return 0;
 }
 
 static int read_model(struct vocabulary *v, const json_t *root, struct err *err) {
-    static const char *const unknown[] = { "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback" };
+    static const char *const unknown[] = {
+        "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "dropout"
+    };
     struct buf b = { 0 };
     json_t *model;
     int r;
@@ -149,57 +181,81 @@ static int read_model(struct vocabulary *v, const json_t *root, struct err *err)
     r = read_vocab(v, model, &b, err);
     if (!r) {
         index_vocab(v);
-        r = read_merges(v, model, &b, err);
+        r = check_unknown(v, model, err) || read_merges(v, model, &b, err) ? -1 : 0;
     }
     buf_free(&b);
     return r;
 }
 
-static int longer(const void *a, const void *b, void *ctx) {
-    const struct vocabulary *v = ctx;
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+/* Added tokens that are being read. */
+struct adding {
+    const json_t *vocab;
+    json_t *seen;           /* their contents */
+    json_int_t next;        /* the id of the next one that the vocabulary lacks */
+    struct buf text, b;
+};
 
-    if (v->pieces[x].n != v->pieces[y].n) return v->pieces[x].n > v->pieces[y].n ? -1 : 1;
-    return x < y ? -1 : x > y;
+static int check_flags(const json_t *entry, const char *content, struct err *err) {
+    static const char *const flags[] = { "lstrip", "rstrip", "single_word" };
+
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (json_is_true(json_object_get(entry, flags[i])))
+            return err_set(err, "\"%s\" has %s, which is not supported", content, flags[i]);
+    return 0;
 }
 
-static int read_added_token(struct vocabulary *v, const json_t *entry, struct err *err) {
+/* `tokenizers` chooses the id by itself; a file that says another is refused. */
+static int read_added_token(struct vocabulary *v, struct adding *x, const json_t *entry,
+                            struct err *err) {
+    bool late = json_is_true(json_object_get(entry, "normalized"));
     const char *content;
-    struct piece *p;
+    const json_t *known;
+    json_int_t want;
     int64_t id;
 
-    if (jsonl_string(entry, "content", &content, err) || jsonl_int(entry, "id", 0, MAX_SIZE - 1, &id, err))
+    if (jsonl_string(entry, "content", &content, err) ||
+        jsonl_int(entry, "id", 0, MAX_SIZE - 1, &id, err) || check_flags(entry, content, err))
         return -1;
-    if (!*content) return err_set(err, "\"content\" is empty");
-    if (json_is_true(json_object_get(entry, "lstrip")) || json_is_true(json_object_get(entry, "rstrip")) ||
-        json_is_true(json_object_get(entry, "single_word")))
-        return err_set(err, "\"%s\" has lstrip, rstrip or single_word, which are not supported", content);
-    if (reserve(v, id, err)) return -1;
-    p = &v->pieces[id];
-    free(p->bytes);
-    *p = (struct piece){ mem_strdup(content), (uint32_t)strlen(content), true,
-                         json_is_true(json_object_get(entry, "special")) };
-    v->starts[(unsigned char)*content] = true;
-    v->added[v->n_added++] = (int32_t)id;
+    if (json_object_get(x->seen, content)) return err_set(err, "\"%s\" stands twice", content);
+    json_object_set_new(x->seen, content, json_true());
+    known = json_object_get(x->vocab, content);
+    want = known ? json_integer_value(known) : x->next;
+    if (id != want)
+        return err_set(err, "\"%s\" has the id %lld, not %lld", content, (long long)id,
+                       (long long)want);
+    buf_clear(&x->text);
+    if (late && v->nfc) bpe_nfc(content, strlen(content), &x->text);
+    else buf_puts(&x->text, content);
+    if (!known && add_piece(v, id, buf_text(&x->text), &x->b, err)) return -1;
+    if (id >= x->next) x->next = id + 1;
+    v->pieces[id].special = json_is_true(json_object_get(entry, "special"));
+    bpe_added_add(&v->added[late], x->text.s, x->text.n, (int32_t)id);
     return 0;
 }
 
 static int read_added(struct vocabulary *v, const json_t *root, struct err *err) {
-    json_t *list = json_object_get(root, "added_tokens");
+    const json_t *list = json_object_get(root, "added_tokens");
+    struct adding x = { .seen = json_object() };
+    int r = 0;
 
-    v->added = mem_calloc(json_array_size(list), sizeof *v->added);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (read_added_token(v, json_array_get(list, i), err)) return err_prefix(err, "added token %zu", i);
-    qsort_r(v->added, (size_t)v->n_added, sizeof *v->added, longer, v);
-    return 0;
+    x.vocab = json_object_get(json_object_get(root, "model"), "vocab");
+    x.next = (json_int_t)json_object_size(x.vocab);
+    for (size_t i = 0; i < json_array_size(list) && !r; i++)
+        if ((r = read_added_token(v, &x, json_array_get(list, i), err)))
+            err_prefix(err, "added token %zu", i);
+    for (int k = 0; k < 2; k++) bpe_added_sort(&v->added[k]);
+    json_decref(x.seen);
+    buf_free(&x.text);
+    buf_free(&x.b);
+    return r;
 }
 
-static int read_pre(struct vocabulary *v, const json_t *pre, struct err *err) {
-    const char *steps[PRE_STEPS + 1] = { NULL };
+static int read_pre(struct bpe *t, const json_t *pre, struct err *err) {
+    const char *steps[PRE_STEPS + 1];
 
-    if (bpe_pre_steps(pre, steps, err)) return -1;
-    for (; steps[v->n_steps]; v->n_steps++)
-        if (bpe_compile(&v->steps[v->n_steps], steps[v->n_steps], err)) return -1;
+    if (bpe_pre_steps(pre, steps, &t->v->space, err)) return -1;
+    for (int i = 0; steps[i]; i++)
+        if (bpe_split_add(&t->split, steps[i], err)) return -1;
     return 0;
 }
 
@@ -216,6 +272,20 @@ static int read_normalizer(struct vocabulary *v, const json_t *norm, struct err 
         return err_set(err, "the normalizer is of a kind that is not supported: %s", type_of(norm));
     v->nfc = true;
     return 0;
+}
+
+/* None: nothing is decoded by it. */
+static int check_decoder(const json_t *decoder, struct err *err) {
+    if (!decoder || json_is_null(decoder) || !strcmp(type_of(decoder), "ByteLevel")) return 0;
+    return err_set(err, "the decoder is of a kind that is not supported: %s", type_of(decoder));
+}
+
+static int read_tokenizer(struct bpe *t, const json_t *root, struct err *err) {
+    return read_model(t->v, root, err) ||
+           read_normalizer(t->v, json_object_get(root, "normalizer"), err) ||
+           read_added(t->v, root, err) ||
+           read_pre(t, json_object_get(root, "pre_tokenizer"), err) ||
+           check_decoder(json_object_get(root, "decoder"), err) ? -1 : 0;
 }
 
 /* Special tokens by role, the chat template. */
@@ -236,15 +306,12 @@ struct bpe *bpe_new(const struct bpe_files *f, struct err *err) {
 
     t->v = mem_calloc(1, sizeof *t->v);
     t->cache = mem_calloc(CACHE_SIZE, sizeof *t->cache);
-    t->match = pcre2_match_data_create(4, NULL);
-    if (read_model(t->v, f->tokenizer, err) || read_added(t->v, f->tokenizer, err) ||
-        read_pre(t->v, json_object_get(f->tokenizer, "pre_tokenizer"), err) ||
-        read_normalizer(t->v, json_object_get(f->tokenizer, "normalizer"), err)) {
-        bpe_free(t);
-        return NULL;
+    if (!read_tokenizer(t, f->tokenizer, err)) {
+        read_config(t, f);
+        return t;
     }
-    read_config(t, f);
-    return t;
+    bpe_free(t);
+    return NULL;
 }
 
 struct bpe *bpe_load(const char *path, struct err *err) {
@@ -264,11 +331,10 @@ struct bpe *bpe_load(const char *path, struct err *err) {
 
 static void free_vocabulary(struct vocabulary *v) {
     for (int i = 0; i < v->size; i++) free(v->pieces[i].bytes);
-    for (int i = 0; i < v->n_steps; i++) pcre2_code_free(v->steps[i].code);
+    for (int k = 0; k < 2; k++) bpe_added_free(&v->added[k]);
     free(v->pieces);
     free(v->table.id);
     free(v->merges);
-    free(v->added);
     free(v->template);
     free(v);
 }
@@ -280,7 +346,7 @@ void bpe_free(struct bpe *t) {
         free(t->cache[i].ids);
     }
     free(t->cache);
-    pcre2_match_data_free(t->match);
+    bpe_split_free(&t->split);
     free_vocabulary(t->v);
     free(t);
 }

@@ -1,11 +1,14 @@
 /* bpe_nfc — Unicode's composed form (NFC) as `tokenizers` computes it: by the tables of Unicode 9.
  *
- * utf8proc's tables are newer. Combining marks that came after Unicode 9 have class 0 there, so nothing
- * moves across them and nothing composes with them: the text is cut at such marks, and they are copied. */
+ * utf8proc's tables are newer. Combining marks that came after Unicode 9 have class 0 there, so
+ * nothing moves across them and nothing composes with them: the text is cut at such marks, and they
+ * are copied. */
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/mem.h"
+#include "base/utf8.h"
 #include "text/bpe_own.h"
 
 /* From perl's Unicode::UCD: Canonical_Combining_Class not 0, not in Unicode 9; and U+11930, which
@@ -24,19 +27,80 @@ static const int32_t later[][2] = {
 };
 
 static bool is_later(int32_t c) {
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (c >= later[i][0] && c <= later[i][1]) return true;
+    size_t from = 0, to = sizeof later / sizeof *later;
+
+    while (from < to) {
+        size_t k = (from + to) / 2;
+
+        if (c > later[k][1]) from = k + 1;
+        else if (c < later[k][0]) to = k;
+        else return true;
+    }
     return false;
 }
 
-static void compose(const char *s, size_t n, struct buf *out) {
-    utf8proc_uint8_t *nfc = NULL;
-    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &nfc,
-                                        UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+/* Characters in decomposed form, and room to sort marks in. */
+struct marks {
+    utf8proc_int32_t *c;
+    size_t n, cap;
+    uint64_t *key;
+    size_t cap_key;
+};
 
-    if (len < 0) buf_add(out, s, n);
-    else buf_add(out, (const char *)nfc, (size_t)len);
-    free(nfc);
+static utf8proc_propval_t class_of(utf8proc_int32_t c) {
+    return utf8proc_get_property(c)->combining_class;
+}
+
+static int by_key(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* The marks from the from-th to the last by class, those of one class as they stand. utf8proc would
+ * sort them one by one, in the square of their number. */
+static void sort_marks(struct marks *m, size_t from) {
+    size_t n = m->n - from;
+
+    if (n < 2) return;
+    if (n > m->cap_key) m->key = mem_realloc(m->key, m->cap_key = 2 * n, sizeof *m->key);
+    for (size_t i = 0; i < n; i++) {
+        utf8proc_int32_t c = m->c[from + i];
+
+        m->key[i] = (uint64_t)class_of(c) << 56 | (uint64_t)i << 21 | (uint64_t)c;
+    }
+    qsort(m->key, n, sizeof *m->key, by_key);
+    for (size_t i = 0; i < n; i++) m->c[from + i] = (utf8proc_int32_t)(m->key[i] & 0x1fffff);
+}
+
+/* n bytes without a later mark. */
+static void compose(const char *s, size_t n, struct buf *out) {
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE;
+    const char *end = s + n;
+    struct marks m = { 0 };
+    size_t marks = 0;           /* where the last run of marks begins */
+    utf8proc_ssize_t composed;
+    int len;
+
+    for (; s < end; s += len) {
+        utf8proc_int32_t c = bpe_char(s, end, &len);
+        utf8proc_int32_t part[8];       /* a canonical decomposition has four at most */
+        utf8proc_ssize_t parts = utf8proc_decompose_char(c, part, 8, options, NULL);
+
+        for (utf8proc_ssize_t i = 0; i < parts; i++) {
+            m.c = mem_grow(m.c, m.n, &m.cap, sizeof *m.c);
+            if (!class_of(part[i])) {
+                sort_marks(&m, marks);
+                marks = m.n + 1;
+            }
+            m.c[m.n++] = part[i];
+        }
+    }
+    sort_marks(&m, marks);
+    composed = utf8proc_normalize_utf32(m.c, (utf8proc_ssize_t)m.n, options);
+    for (utf8proc_ssize_t i = 0; i < composed; i++) utf8_add(out, (unsigned long)m.c[i]);
+    free(m.c);
+    free(m.key);
 }
 
 void bpe_nfc(const char *s, size_t n, struct buf *out) {

@@ -16,8 +16,21 @@
 struct piece {
     char *bytes;            /* NULL: no such id */
     uint32_t n;
-    bool added;             /* an added token: matched in the text before anything else */
+    bool mapped;            /* its spelling is of the byte-level alphabet, else stands for itself */
     bool special;
+};
+
+/* A token that is found in the text before anything else. */
+struct added {
+    char *text;
+    size_t n;
+    int32_t id;
+};
+
+struct added_set {
+    struct added *t;        /* [n], the longest first */
+    int n;
+    bool starts[256];       /* a token begins with this byte */
 };
 
 /* Open addressing; the size is a power of two. */
@@ -33,12 +46,19 @@ struct merge {
 };
 
 enum { PRE_STEPS = 4 };
-enum pre_kind { PRE_DIGITS, PRE_SPLIT };
 
-/* A step of the pre-tokenizer: each digit apart, or the matches of an expression apart. */
+/* A step of the pre-tokenizer: the matches of an expression apart. */
 struct pre_step {
-    enum pre_kind kind;
     pcre2_code *code;
+    bool digits;            /* the step Digits: what is a number is asked of a newer Unicode */
+};
+
+/* The pre-tokenizer: its steps, and what matching needs. Zero-initialise it. */
+struct splitter {
+    struct pre_step steps[PRE_STEPS];
+    int n;
+    pcre2_match_data *match;
+    pcre2_match_context *limits;
 };
 
 /* What the files say; it does not change once it is read. */
@@ -49,12 +69,9 @@ struct vocabulary {
     int32_t byte_id[256];
     struct merge *merges;   /* open addressing */
     size_t merges_size;
-    struct pre_step steps[PRE_STEPS];
-    int n_steps;
     bool nfc, ignore_merges;
-    int32_t *added;         /* ids, the longest content first */
-    int n_added;
-    bool starts[256];       /* an added token begins with this byte */
+    bool space;             /* add_prefix_space: before a text that begins with none */
+    struct added_set added[2];          /* found in the text as it is, and in what NFC made of it */
     int role[BPE_ROLES];
     char *template;
 };
@@ -72,33 +89,49 @@ enum { CACHE_SIZE = 1 << 14, CACHE_WORD = 64 };
 struct bpe {
     struct vocabulary *v;
     struct cache_entry *cache;          /* [CACHE_SIZE] */
-    pcre2_match_data *match;
+    struct splitter split;
 };
 
-/* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's, each digit apart. */
-extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[], bpe_digit_pattern[];
+/* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's; each digit, each number apart. */
+extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[],
+    bpe_digit_pattern[], bpe_number_pattern[];
 
-/* The byte that a character of a token's spelling stands for (-1: none). */
+/* The byte that a character of a token's spelling stands for (-1: none), and the character of a
+ * byte. */
 int bpe_char_byte(uint32_t c);
+uint32_t bpe_byte_char(unsigned byte);
 
-/* Bytes of a token's spelling in the file; characters outside the byte-level alphabet stand for themselves. */
-void bpe_spelled(const char *token, struct buf *out);
+/* The bytes that a token's spelling in the file stands for. Returns whether the spelling is of the
+ * byte-level alphabet; if one character is not, the whole stands for itself. */
+bool bpe_spelled(const char *token, struct buf *out);
 
-/* The character at s, which ends before `end`, and its length in bytes; -1 for what is not UTF-8 (length
- * 1). */
+/* The character at s, which ends before `end`, and its length in bytes; -1 for what is not UTF-8
+ * (length 1). */
 int32_t bpe_char(const char *s, const char *end, int *len);
 
-/* Adds a character in UTF-8. */
-void bpe_put_char(struct buf *b, uint32_t c);
+/* Adds a step: an expression of a tokenizer.json, of which only what PCRE2 and Oniguruma read alike
+ * is taken. 0, or -1 with a sentence. */
+int bpe_split_add(struct splitter *x, const char *pattern, struct err *err);
+void bpe_split_free(struct splitter *x);
 
-/* Compiles an expression of a tokenizer.json into a step, whose code is the caller's. 0, or -1 with a
- * sentence. */
-int bpe_compile(struct pre_step *step, const char *pattern, struct err *err);
-
-/* Calls word() for every word that the steps make of n bytes of UTF-8. */
+/* Calls word() for every word that the steps make of n bytes of UTF-8. Returns 0, or -1 with a
+ * sentence where an expression needs too long. */
 typedef void bpe_word(void *ctx, const char *s, size_t n);
-void bpe_split(const struct pre_step *steps, int n_steps, pcre2_match_data *match, const char *s, size_t n,
-               bpe_word *word, void *ctx);
+int bpe_split(const struct splitter *x, const char *s, size_t n, bpe_word *word, void *ctx,
+              struct err *err);
+
+/* Adds n bytes of UTF-8 in which characters that are newer than PCRE2's Unicode 14, or
+ * `tokenizers`' 16 where digits are asked for, have given place to older ones of their category and
+ * length. Returns false, and adds nothing, if there are none. */
+bool bpe_older(const char *s, size_t n, bool digits, struct buf *out);
+
+/* Enters a token into a set; bpe_added_sort when all are in. */
+void bpe_added_add(struct added_set *set, const char *text, size_t n, int32_t id);
+void bpe_added_sort(struct added_set *set);
+void bpe_added_free(struct added_set *set);
+
+/* The longest token of the set that n bytes begin with, or NULL. */
+const struct added *bpe_added_at(const struct added_set *set, const char *s, size_t n);
 
 /* Adds n bytes of UTF-8 in composed form. */
 void bpe_nfc(const char *s, size_t n, struct buf *out);

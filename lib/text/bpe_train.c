@@ -1,13 +1,15 @@
-/* bpe_train — words with their counts; pairs with theirs and the words that hold them; a heap of pairs,
- * some of them stale, from which the best is taken. */
+/* bpe_train — words with their counts; pairs with theirs and the words that hold them; a heap of
+ * pairs, some of them stale, from which the best is taken. */
 #include "text/bpe_train.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "text/bpe_json.h"
 #include "text/bpe_own.h"
 
@@ -35,9 +37,7 @@ struct pair {
 
 struct bpe_trainer {
     enum bpe_pre pre;
-    struct pre_step steps[2];
-    int n_steps;
-    pcre2_match_data *match;
+    struct splitter split;
     struct word *words;
     size_t n, cap;
     uint32_t *slot;         /* word number + 1 by the hash of its bytes */
@@ -49,15 +49,14 @@ struct bpe_trainer *bpe_trainer_new(enum bpe_pre pre) {
     struct err err;
 
     t->pre = pre;
-    for (const char *const *step = pre_steps[pre]; *step; step++) bpe_compile(&t->steps[t->n_steps++], *step, &err);
-    t->match = pcre2_match_data_create(4, NULL);
+    for (const char *const *step = pre_steps[pre]; *step; step++)
+        bpe_split_add(&t->split, *step, &err);
     return t;
 }
 
 void bpe_trainer_free(struct bpe_trainer *t) {
     if (!t) return;
-    for (int i = 0; i < t->n_steps; i++) pcre2_code_free(t->steps[i].code);
-    pcre2_match_data_free(t->match);
+    bpe_split_free(&t->split);
     for (size_t i = 0; i < t->n; i++) {
         free(t->words[i].bytes);
         free(t->words[i].sym);
@@ -106,16 +105,24 @@ static void count_word(void *ctx, const char *s, size_t n) {
     t->slot[i] = (uint32_t)t->n;
 }
 
+static void count_words(struct bpe_trainer *t, const char *s, size_t n) {
+    struct err err;
+    int r = bpe_split(&t->split, s, n, count_word, t, &err);
+
+    assert(!r);             /* the known expressions never give up */
+    (void)r;
+}
+
 void bpe_trainer_add(struct bpe_trainer *t, const char *text, size_t n) {
     const char *end = text + n, *from = text;
     int len;
 
     for (const char *s = text; s < end; s += len) {
         if (bpe_char(s, end, &len) >= 0) continue;
-        if (s > from) bpe_split(t->steps, t->n_steps, t->match, from, (size_t)(s - from), count_word, t);
+        count_words(t, from, (size_t)(s - from));
         from = s + len;
     }
-    if (end > from) bpe_split(t->steps, t->n_steps, t->match, from, (size_t)(end - from), count_word, t);
+    count_words(t, from, (size_t)(end - from));
 }
 
 /* The tokens learned so far, and what is needed to find the next. */
@@ -162,7 +169,8 @@ static void heap_push(struct learning *l, struct best b) {
     size_t i;
 
     l->heap = mem_grow(l->heap, l->n_heap, &l->cap_heap, sizeof *l->heap);
-    for (i = l->n_heap++; i && better(&b, &l->heap[(i - 1) / 2]); i = (i - 1) / 2) l->heap[i] = l->heap[(i - 1) / 2];
+    for (i = l->n_heap++; i && better(&b, &l->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        l->heap[i] = l->heap[(i - 1) / 2];
     l->heap[i] = b;
 }
 
@@ -223,7 +231,8 @@ static void merge_in(struct learning *l, int number, int32_t left, int32_t right
     w->n = k;
 }
 
-/* The id of a token by its spelling, which it takes over: a new one, unless a special token is spelt the same. */
+/* The id of a token by its spelling, which it takes over: a new one, unless a special token is
+ * spelt the same. */
 static int32_t add_piece(struct learning *l, char *piece) {
     for (int i = 0; i < l->n_special; i++)
         if (!strcmp(l->piece[i], piece)) {
@@ -241,7 +250,7 @@ static void add_bytes(struct learning *l, int32_t of_byte[256]) {
         struct buf b = { 0 };
 
         if (byte < 0) continue;
-        bpe_put_char(&b, c);
+        utf8_add(&b, c);
         of_byte[byte] = add_piece(l, b.s);
     }
 }
@@ -257,7 +266,8 @@ static void count_pairs(struct learning *l, const int32_t of_byte[256]) {
         for (int i = 0; i + 1 < w->n; i++) change(l, w->sym[i], w->sym[i + 1], (int)k, w->count);
     }
     for (size_t i = 0; i < l->size; i++)
-        if (l->pairs[i].left >= 0) heap_push(l, (struct best){ l->pairs[i].count, l->pairs[i].left, l->pairs[i].right });
+        if (l->pairs[i].left >= 0)
+            heap_push(l, (struct best){ l->pairs[i].count, l->pairs[i].left, l->pairs[i].right });
 }
 
 /* Merges the best pair. The list of words is taken out of the pair: the table may move. */

@@ -9,11 +9,10 @@
 /* The id of a text that must be one token. */
 static int one_token(struct bpe *bpe, const char *what, const char *text, int *id, struct err *err) {
     struct bpe_ids ids = { 0 };
-    int bad = 0;
+    int bad = bpe_encode(bpe, text, strlen(text), false, &ids, err);
 
-    bpe_encode(bpe, text, strlen(text), false, &ids);
     if (ids.n == 1) *id = ids.id[0];
-    else bad = err_set(err, "\"slots\": the %s '%s' is %zu tokens, not one", what, text, ids.n);
+    else if (!bad) bad = err_set(err, "\"slots\": the %s '%s' is %zu tokens, not one", what, text, ids.n);
     free(ids.id);
     return bad;
 }
@@ -52,7 +51,7 @@ int slots_read(struct slots *s, struct bpe *bpe, const json_t *rec, struct err *
     memset(s, 0, sizeof *s);
     if (jsonl_object(rec, "slots", &obj, err)) return -1;
     if (jsonl_string(obj, "answer", &s->answer, err)) return err_prefix(err, "\"slots\"");
-    bpe_encode(bpe, s->answer, strlen(s->answer), false, &s->answer_ids);
+    if (bpe_encode(bpe, s->answer, strlen(s->answer), false, &s->answer_ids, err)) return -1;
     return read_verdicts(s, bpe, obj, err) || read_labels(s, bpe, obj, err) ? -1 : 0;
 }
 

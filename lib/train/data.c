@@ -59,7 +59,6 @@ static int add_record(struct data_reader *r, struct growing *g, const json_t *re
         if (g->ids.id[i] >= r->vocab)
             return err_set(err, "token %d is not one of the model's %ld", g->ids.id[i], r->vocab);
     if (start == from) return err_set(err, "the prompt is empty");
-    if (start == g->ids.n) return err_set(err, "the completion is empty");
     if (g->ids.n - from > (size_t)r->max_tokens) {
         r->skipped++;
         g->ids.n = from;

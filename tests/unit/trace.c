@@ -26,11 +26,12 @@ struct world {
 
 static int token(const struct world *w, const char *text, size_t n) {
     struct bpe_ids ids = { 0 };
+    struct err err;
     int id;
 
     if (n == 3 && !memcmp(text, "END", 3)) return w->end;
     if (n == 5 && !memcmp(text, "START", 5)) return bpe_id(w->bpe, "<|im_start|>");
-    bpe_encode(w->bpe, text, n, false, &ids);
+    CHECK(!bpe_encode(w->bpe, text, n, false, &ids, &err));
     CHECK(ids.n == 1);
     id = ids.id[0];
     free(ids.id);
