@@ -1,6 +1,6 @@
 /* tokenizer — any JSON as a tokenizer.json, and as the tokenizer_config.json beside it: refused
  * with a sentence, or texts become tokens that are there and, where every byte has one, come back
- * from them. */
+ * from them. Other bytes are tried as a chat template, and as an expression that cuts texts. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,13 @@
 #include "text/bpe_files.h"
 #include "text/bpe_own.h"
 #include "text/chat.h"
+#include "text/jinja.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* All but the last byte is UTF-8. */
+static const char mixed[] = "The 1994 film, don't\r\n\t  e\xcc\x81 \xe4\xbd\xa0 \xf0\x9f\x98\x80"
+                            " <|im_end|> \xff";
 
 static bool keeps_text(const struct vocabulary *v) {
     for (int b = 0; b < 256; b++)
@@ -73,8 +78,6 @@ static void check_chat(struct bpe *t) {
 
 static void check_files(const struct bpe_files *f, const uint8_t *data, size_t size) {
     static const char plain[] = "a  b1\n12 'LL <s>";
-    static const char mixed[] = "The 1994 film, don't\r\n\t  e\xcc\x81 \xe4\xbd\xa0 "
-                                "\xf0\x9f\x98\x80 <|im_end|> \xff";
     struct err err = { "" };
     struct bpe *t = bpe_new(f, &err);
 
@@ -88,11 +91,40 @@ static void check_files(const struct bpe_files *f, const uint8_t *data, size_t s
     bpe_free(t);
 }
 
+/* The words that an expression cuts are the text. */
+static void add_length(void *ctx, const char *s, size_t n) {
+    if (!s || !n) abort();
+    *(size_t *)ctx += n;
+}
+
+static void check_bytes(const char *s) {
+    struct buf canonical = { 0 }, hole = { 0 };
+    struct splitter split = { 0 };
+    struct err err = { "" };
+    size_t n = 0;
+
+    if (!jinja_canonical(s, &canonical))
+        jinja_matches("{%for message in messages%}*{%endfor%}@x*", buf_text(&canonical), &hole);
+    if (!bpe_split_add(&split, s, &err) &&
+        !bpe_split(&split, mixed, sizeof mixed - 2, add_length, &n, &err) && n != sizeof mixed - 2)
+        abort();
+    bpe_split_free(&split);
+    buf_free(&canonical);
+    buf_free(&hole);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const size_t flags = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES;
     json_t *root = json_loadb((const char *)data, size, flags, NULL);
+    struct buf text = { 0 };
 
-    if (json_is_object(root)) check_files(&(struct bpe_files){ root, root }, data, size);
+    if (json_is_object(root)) {
+        check_files(&(struct bpe_files){ root, root }, data, size);
+    } else {
+        buf_add(&text, (const char *)data, size);
+        check_bytes(buf_text(&text));
+        buf_free(&text);
+    }
     json_decref(root);
     return 0;
 }

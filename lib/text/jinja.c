@@ -169,13 +169,17 @@ static void put_between(const char *s, const char *end, const char *tag, bool li
     if (end > s) put_text(out, s, (size_t)(end - s));
 }
 
+static bool is_tag(const char *s) {
+    return s[0] == '{' && s[1] && strchr("{%#", s[1]);
+}
+
 int jinja_canonical(const char *template, struct buf *out) {
     const char *p = template, *end = p + strlen(p), *tag;
     bool line = true;
 
     if (end > p && end[-1] == '\n') end--;
     while (p) {
-        for (tag = p; tag < end && !(tag[0] == '{' && strchr("{%#", tag[1])); tag++) continue;
+        for (tag = p; tag < end && !is_tag(tag); tag++) continue;
         put_between(p, tag, tag < end ? tag : NULL, line, out);
         if (tag >= end) return 0;
         p = put_tag(tag, out, &line);
