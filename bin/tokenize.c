@@ -1,6 +1,6 @@
 /* tokenize — texts and conversations to token ids, and ids back to text.
  *
- * in   {"text":"..."} or {"messages":[...]} or {"prompt":[...]}; lines of text; files; {"tokens":[...]}
+ * in   {"text":"..."} or {"messages":[...]} or {"prompt":[...]}; lines; files; {"tokens":[...]}
  * out  the same record with "tokens" ("pieces", "num_tokens", "text") */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,15 +21,16 @@ struct options {
 #define AT(f) offsetof(struct options, f)
 
 static const struct cli_opt opts[] = {
-    { 'm', "model", CLI_TEXT, AT(model), 0, 0, "model or run directory, or a tokenizer.json", "DIR" },
-    { 0, "field", CLI_TEXT, AT(field), 0, 0, "the field to encode; without: text, messages or prompt", "NAME" },
+    { 'm', "model", CLI_TEXT, AT(model), 0, 0, "model or run directory, or tokenizer.json", "DIR" },
+    { 0, "field", CLI_TEXT, AT(field), 0, 0,
+      "the field to encode; without: text, messages or prompt", "NAME" },
     { 0, "text", CLI_FLAG, AT(text), 0, 0, "each line of the input is a text, not a record", NULL },
     { 0, "whole", CLI_FLAG, AT(whole), 0, 0, "each file is a text", NULL },
-    { 0, "generate", CLI_FLAG, AT(generate), 0, 0, "open the assistant's answer behind messages", NULL },
-    { 0, "no-special", CLI_FLAG, AT(no_special), 0, 0, "special tokens: text like any other; left out of decoded text",
-      NULL },
+    { 0, "generate", CLI_FLAG, AT(generate), 0, 0, "behind messages, open the answer", NULL },
+    { 0, "no-special", CLI_FLAG, AT(no_special), 0, 0,
+      "special tokens: text like any other; left out of decoded text", NULL },
     { 0, "count", CLI_FLAG, AT(count), 0, 0, "only the number of tokens", NULL },
-    { 0, "pieces", CLI_FLAG, AT(pieces), 0, 0, "add the tokens as the vocabulary spells them", NULL },
+    { 0, "pieces", CLI_FLAG, AT(pieces), 0, 0, "add the tokens' spellings", NULL },
     { 0, "decode", CLI_FLAG, AT(decode), 0, 0, "turn ids into text", NULL },
     { 0 }
 };
@@ -75,8 +76,10 @@ static int encode_record(struct job *j, const json_t *rec, struct err *err) {
     const json_t *value = field ? json_object_get(rec, field) : NULL;
 
     if (!field) return err_set(err, "no \"text\", \"messages\" or \"prompt\"");
-    if (json_is_string(value)) return encode_text(j, json_string_value(value), json_string_length(value), err);
-    if (!json_is_array(value)) return err_set(err, "\"%s\" is missing, or neither a string nor messages", field);
+    if (json_is_string(value))
+        return encode_text(j, json_string_value(value), json_string_length(value), err);
+    if (!json_is_array(value))
+        return err_set(err, "\"%s\" is missing, or neither a string nor messages", field);
     return encode_messages(j, value, err) ? err_prefix(err, "\"%s\"", field) : 0;
 }
 
@@ -108,9 +111,11 @@ static int decode_record(struct job *j, json_t *rec, struct err *err) {
     if (jsonl_array(rec, "tokens", &tokens, err)) return -1;
     j->ids.n = 0;
     json_array_foreach(tokens, i, id) {
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+        json_int_t k = json_is_integer(id) ? json_integer_value(id) : -1;
+
+        if (k < 0 || k > INT32_MAX)
             return err_set(err, "\"tokens\" holds what is not a token's id");
-        bpe_push(&j->ids, (int32_t)json_integer_value(id));
+        bpe_push(&j->ids, (int32_t)k);
     }
     buf_clear(&j->buf);
     bpe_decode(j->bpe, j->ids.id, j->ids.n, !j->o.no_special, &j->buf);
@@ -193,7 +198,8 @@ static void check_options(const struct options *o) {
     if (o->decode && (!records || o->field || o->generate || o->count || o->pieces))
         cli_usage(&cli, "--decode goes with --no-special alone");
     if (o->text && o->whole) cli_usage(&cli, "--text and --whole exclude each other");
-    if (!records && (o->field || o->generate)) cli_usage(&cli, "--field and --generate are for records");
+    if (!records && (o->field || o->generate))
+        cli_usage(&cli, "--field and --generate are for records");
     if (o->count && o->pieces) cli_usage(&cli, "--count and --pieces exclude each other");
 }
 

@@ -134,6 +134,8 @@ run() {
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     filter evaluate scored.jsonl evaluated.jsonl evaluate "$work/scored.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
+    jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
+    filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
     for name in ${BENCH_MODELS:-demo smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"

@@ -65,7 +65,9 @@ writes() { tokenize -m t "$@" | tokenize -m t --decode | jq -c .text; }
     }
     refuses '' ''
     refuses '{{ messages[0].content }}' ''
-    refuses '{{ messages[0].content' ''
+    for cut in '{' '{{' '{%' '{#' '{{ messages[0].content' "{{ '" "{{ x['" '{{ (' '{% if' '{{-' "{{ '\\"; do
+        refuses "$cut" ''
+    done
     refuses "{{ '\\x41' }}" ''
     refuses '{% raw %}{% endraw %}' ''
     im='holds <|im_start|> but '

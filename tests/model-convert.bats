@@ -194,7 +194,7 @@ tensor_type() {
         cp -r llama-tiny edited
         jq "$1" llama-tiny/tokenizer.json > edited/tokenizer.json
     }
-    edit '.pre_tokenizer.pretokenizers |= [.[1], .[1]]'
+    edit '.pre_tokenizer.pretokenizers |= [.[0], .[0], .[1]]'
     fails 'edited/tokenizer.json: GGUF has no name for this pre-tokenizer' -o m.gguf edited
     edit '.model.vocab["a b"] = 599 | .model.vocab |= with_entries(select(.key != "<tool_call>")) |
           .added_tokens |= map(select(.id != 599)) | .model.merges += [["a b", "a b"]] | .model.vocab["a ba b"] = 598'

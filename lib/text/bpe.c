@@ -1,7 +1,7 @@
 /* bpe — encode and decode.
  *
- * text → added tokens apart → valid UTF-8 apart → NFC → added tokens apart that are to be found in what NFC made
- *      → words (bpe_pre) → cache, or merging by rank */
+ * text → added tokens apart → valid UTF-8 apart → NFC → added tokens apart that are to be found in
+ * what NFC made → words (bpe_pre) → cache, or merging by rank */
 #include "text/bpe.h"
 
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static void heap_push(struct heap *h, struct choice c) {
     size_t i;
 
     h->c = mem_grow(h->c, h->n, &h->cap, sizeof *h->c);
-    for (i = h->n++; i && earlier(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2) h->c[i] = h->c[(i - 1) / 2];
+    for (i = h->n++; i && earlier(&c, &h->c[(i - 1) / 2]); i = (i - 1) / 2)
+        h->c[i] = h->c[(i - 1) / 2];
     h->c[i] = c;
 }
 
@@ -97,8 +98,8 @@ static void offer(struct heap *h, const struct vocabulary *v, const struct symbo
     if (m) heap_push(h, (struct choice){ m->rank, m->id, left, s[left].id, s[s[left].next].id });
 }
 
-/* The bytes of a word; one that the vocabulary lacks is left out, as `tokenizers` does without an unknown
- * token. Returns their number. */
+/* The bytes of a word; one that the vocabulary lacks is left out, as `tokenizers` does without an
+ * unknown token. Returns their number. */
 static int spell(const struct vocabulary *v, const char *s, size_t n, struct symbol *sym) {
     int k = 0;
 
@@ -145,15 +146,17 @@ static void encode_new(const struct vocabulary *v, const char *s, size_t n, stru
     else merge_word(v, s, n, ids);
 }
 
-/* Remembers the ids of a word, in place of what hashed there before. */
-static void remember(struct cache_entry *e, uint64_t hash, const char *s, size_t n, const int32_t *ids,
-                     size_t n_ids) {
+/* Remembers the ids of a word, those from the from-th on, in place of what hashed there before. */
+static void remember(struct cache_entry *e, uint64_t hash, const char *s, size_t n,
+                     const struct bpe_ids *ids, size_t from) {
+    size_t n_ids = ids->n - from;
+
     free(e->bytes);
     free(e->ids);
-    *e = (struct cache_entry){ hash, mem_alloc(n, 1), mem_alloc(n_ids, sizeof *ids), (uint32_t)n,
-                               (uint32_t)n_ids };
+    *e = (struct cache_entry){ hash, mem_alloc(n, 1), mem_alloc(n_ids, sizeof *e->ids),
+                               (uint32_t)n, (uint32_t)n_ids };
     memcpy(e->bytes, s, n);
-    memcpy(e->ids, ids, n_ids * sizeof *ids);
+    if (n_ids) memcpy(e->ids, ids->id + from, n_ids * sizeof *e->ids);
 }
 
 struct encoding {
@@ -174,11 +177,11 @@ static void encode_word(void *ctx, const char *s, size_t n) {
         return;
     }
     encode_new(x->t->v, s, n, x->ids);
-    if (n <= CACHE_WORD) remember(e, hash, s, n, x->ids->id + before, x->ids->n - before);
+    if (n <= CACHE_WORD) remember(e, hash, s, n, x->ids, before);
 }
 
-/* Finds the tokens of a set; what lies between them is encoded by `rest`. A special token that is not asked for is
- * passed over, and so are those that begin in it, as `tokenizers` does. */
+/* Finds the tokens of a set; what lies between them is encoded by `rest`. A special token that is
+ * not asked for is passed over, and so are those that begin in it, as `tokenizers` does. */
 static int encode_around(struct encoding *x, const struct added_set *set, const char *s, size_t n,
                          int (*rest)(struct encoding *x, const char *s, size_t n)) {
     size_t from = 0, at = 0;
@@ -238,26 +241,30 @@ static int encode_bytes(struct encoding *x, const char *s, size_t n) {
     int len;
 
     for (; s < end; s += len) {
+        int32_t id = x->t->v->byte_id[(unsigned char)*s];
+
         if (bpe_char(s, end, &len) >= 0) continue;
         if (encode_valid(x, from, (size_t)(s - from))) return -1;
-        if (x->t->v->byte_id[(unsigned char)*s] >= 0) bpe_push(x->ids, x->t->v->byte_id[(unsigned char)*s]);
+        if (id >= 0) bpe_push(x->ids, id);
         from = s + 1;
     }
     return encode_valid(x, from, (size_t)(end - from));
 }
 
-int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids, struct err *err) {
+int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids,
+               struct err *err) {
     struct encoding x = { t, ids, special, err };
 
     return encode_around(&x, &t->v->added[0], text, n, encode_bytes);
 }
 
-/* Length of the part of a character at s that a decoder may have begun to read: what one U+FFFD stands
- * for (Unicode 3.9, "maximal subpart"). */
+/* Length of the part of a character at s that a decoder may have begun to read: what one U+FFFD
+ * stands for (Unicode 3.9, "maximal subpart"). */
 static int bad_length(const char *s, const char *end) {
     unsigned char a = (unsigned char)s[0], b = s + 1 < end ? (unsigned char)s[1] : 0;
-    int want = a >= 0xc2 && a < 0xe0 ? 2 : a >= 0xe0 && a < 0xf0 ? 3 : a >= 0xf0 && a < 0xf5 ? 4 : 1;
-    unsigned char lo = a == 0xe0 ? 0xa0 : a == 0xf0 ? 0x90 : 0x80, hi = a == 0xed ? 0x9f : a == 0xf4 ? 0x8f : 0xbf;
+    int want = a < 0xc2 || a >= 0xf5 ? 1 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : 4;
+    unsigned char lo = a == 0xe0 ? 0xa0 : a == 0xf0 ? 0x90 : 0x80;
+    unsigned char hi = a == 0xed ? 0x9f : a == 0xf4 ? 0x8f : 0xbf;
     int n = 1;
 
     if (want < 2 || b < lo || b > hi) return 1;

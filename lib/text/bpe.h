@@ -1,7 +1,8 @@
 /* bpe — byte-level byte-pair encoding: the tokenizer.json of Hugging Face's `tokenizers`.
  *
- * Known are the pre-tokenizers of GPT-2, SmolLM2, Qwen2 and Llama 3; what else a file asks for is an
- * error. The post-processor is not applied: nothing is ever added to the ids of a text.
+ * What a file asks for is done as there or is an error: NFC; ByteLevel, Digits, Split by what
+ * Oniguruma and PCRE2 read alike; added tokens. Truncation, padding and the post-processor are not
+ * applied: nothing is ever added to the ids of a text.
  * A tokenizer holds a cache that encoding fills: one thread uses it at a time. */
 #ifndef TEXT_BPE_H
 #define TEXT_BPE_H
@@ -23,8 +24,8 @@ struct bpe_ids {
 
 enum bpe_role { BPE_BOS, BPE_EOS, BPE_PAD, BPE_ROLES };
 
-/* Loads a tokenizer.json, or that of a model directory, and tokenizer_config.json beside it if there
- * is one. Returns NULL with a sentence that names the file; bpe_free. */
+/* Loads a tokenizer.json, or that of a model directory, and tokenizer_config.json beside it if
+ * there is one. Returns NULL with a sentence that names the file; bpe_free. */
 struct bpe *bpe_load(const char *path, struct err *err);
 
 /* The same from files that were read. NULL with a sentence. */
@@ -34,13 +35,15 @@ struct bpe *bpe_new(const struct bpe_files *f, struct err *err);
 /* NULL is fine. */
 void bpe_free(struct bpe *t);
 
-/* Adds the ids of n bytes of text. `special`: special tokens in the text become their ids, as `tokenizers` does;
- * otherwise they are plain text. Bytes that are not UTF-8 are encoded one by one. Returns 0, or -1 with a sentence
- * where the tokenizer's expression needs too long for the text; those published never do. */
-int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids, struct err *err);
+/* Adds the ids of n bytes of text. `special`: special tokens in the text become their ids, as
+ * `tokenizers` does; otherwise they are plain text. Bytes that are not UTF-8 are encoded one by
+ * one. Returns 0, or -1 with a sentence where the tokenizer's expression needs too long for the
+ * text; those published never do. */
+int bpe_encode(struct bpe *t, const char *text, size_t n, bool special, struct bpe_ids *ids,
+               struct err *err);
 
-/* Adds the text of n ids: UTF-8, with U+FFFD where the bytes are none. `special`: keep special tokens.
- * Ids without a token are left out. */
+/* Adds the text of n ids: UTF-8, with U+FFFD where the bytes are none. `special`: keep special
+ * tokens. Ids without a token are left out. */
 void bpe_decode(const struct bpe *t, const int32_t *ids, size_t n, bool special, struct buf *text);
 
 /* Greatest id + 1; a model's vocabulary may be larger. */

@@ -46,28 +46,34 @@ struct reading {
 };
 
 static int add_step(struct reading *r, const char *step, struct err *err) {
-    if (r->n == PRE_STEPS) return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
+    if (r->n == PRE_STEPS)
+        return err_set(err, "the pre-tokenizer has more than %d steps", PRE_STEPS);
     r->steps[r->n++] = step;
     r->steps[r->n] = NULL;
     return 0;
 }
 
 static int split_step(struct reading *r, const json_t *pre, struct err *err) {
-    const char *regex = json_string_value(json_object_get(json_object_get(pre, "pattern"), "Regex"));
+    const json_t *pattern = json_object_get(pre, "pattern");
+    const char *regex = json_string_value(json_object_get(pattern, "Regex"));
     const char *behavior = json_string_value(json_object_get(pre, "behavior"));
 
-    if (!regex || !behavior || strcmp(behavior, "Isolated") || json_is_true(json_object_get(pre, "invert")))
-        return err_set(err, "the pre-tokenizer splits in a way that is not supported: a Regex, Isolated, is");
+    if (!regex || !behavior || strcmp(behavior, "Isolated") ||
+        json_is_true(json_object_get(pre, "invert")))
+        return err_set(err, "the pre-tokenizer splits in a way that is not supported: a Regex, "
+                            "Isolated, is");
     return add_step(r, regex, err);
 }
 
 static int byte_step(struct reading *r, const json_t *pre, struct err *err) {
     r->bytes = true;
     if (json_is_true(json_object_get(pre, "add_prefix_space"))) {
-        if (r->n || !r->space) return err_set(err, "the pre-tokenizer adds a blank in a place that is not supported");
+        if (r->n || !r->space)
+            return err_set(err, "the pre-tokenizer adds a blank in a place that is not supported");
         *r->space = true;
     }
-    return json_is_false(json_object_get(pre, "use_regex")) ? 0 : add_step(r, bpe_gpt2_pattern, err);
+    if (json_is_false(json_object_get(pre, "use_regex"))) return 0;
+    return add_step(r, bpe_gpt2_pattern, err);
 }
 
 static int read_step(struct reading *r, const json_t *pre, struct err *err) {
@@ -80,12 +86,13 @@ static int read_step(struct reading *r, const json_t *pre, struct err *err) {
             if (read_step(r, json_array_get(list, i), err)) return -1;
         return 0;
     }
-    if (r->bytes) return err_set(err, "the pre-tokenizer goes on behind ByteLevel, which is not supported");
+    if (r->bytes)
+        return err_set(err, "the pre-tokenizer goes on behind ByteLevel, which is not supported");
     if (!strcmp(type, "Split")) return split_step(r, pre, err);
-    if (!strcmp(type, "Digits"))
-        return add_step(r, json_is_true(json_object_get(pre, "individual_digits")) ? bpe_digit_pattern
-                                                                                   : bpe_number_pattern, err);
     if (!strcmp(type, "ByteLevel")) return byte_step(r, pre, err);
+    if (!strcmp(type, "Digits") && json_is_true(json_object_get(pre, "individual_digits")))
+        return add_step(r, bpe_digit_pattern, err);
+    if (!strcmp(type, "Digits")) return add_step(r, bpe_number_pattern, err);
     return err_set(err, "the pre-tokenizer is of a kind that is not supported: %s", type);
 }
 

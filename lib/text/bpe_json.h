@@ -15,9 +15,9 @@ json_t *bpe_added_json(int id, const char *content, bool special);
  * list ends with NULL. GPT-2's at the end, and single digits, have shorter names. */
 json_t *bpe_pre_json(const char *const *steps);
 
-/* Writes the expressions of a pre-tokenizer, borrowed from it, into a list of at most PRE_STEPS and the NULL
- * behind the last. *space: it puts a blank before a text; where `space` is NULL this is refused. Returns 0, or
- * -1 with a sentence if it is of another kind. */
+/* Writes the expressions of a pre-tokenizer, borrowed from it, into a list of at most PRE_STEPS and
+ * the NULL behind the last. *space: it puts a blank before a text; where `space` is NULL this is
+ * refused. Returns 0, or -1 with a sentence if it is of another kind. */
 int bpe_pre_steps(const json_t *pre, const char **steps, bool *space, struct err *err);
 
 /* The file; takes over the references. */

@@ -1,5 +1,5 @@
-/* bpe_load — tokenizer.json and tokenizer_config.json become a vocabulary. Every piece of the files is
- * checked: what is not understood is refused by name. */
+/* bpe_load — tokenizer.json and tokenizer_config.json become a vocabulary. Every piece of the files
+ * is checked: what is not understood is refused by name. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +28,12 @@ static size_t table_size(size_t n) {
 }
 
 /* Makes room for the id and enters what it stands for. */
-static int add_piece(struct vocabulary *v, json_int_t id, const char *token, struct buf *b, struct err *err) {
+static int add_piece(struct vocabulary *v, json_int_t id, const char *token, struct buf *b,
+                     struct err *err) {
     struct piece *p;
 
-    if (id < 0 || id >= MAX_SIZE) return err_set(err, "\"%s\" has the id %lld, which is out of range", token, (long long)id);
+    if (id < 0 || id >= MAX_SIZE)
+        return err_set(err, "\"%s\" has the id %lld, which is out of range", token, (long long)id);
     if (!*token) return err_set(err, "the token of id %lld is empty", (long long)id);
     if (id >= v->size) {
         v->pieces = mem_realloc(v->pieces, (size_t)id + 1, sizeof *v->pieces);
@@ -53,8 +55,10 @@ static int read_vocab(struct vocabulary *v, const json_t *model, struct buf *b, 
 
     if (jsonl_object(model, "vocab", &vocab, err)) return -1;
     json_object_foreach(vocab, token, value) {
-        if (!json_is_integer(value)) return err_set(err, "\"vocab\": the id of \"%s\" is not an integer", token);
-        if (add_piece(v, json_integer_value(value), token, b, err)) return err_prefix(err, "\"vocab\"");
+        if (!json_is_integer(value))
+            return err_set(err, "\"vocab\": the id of \"%s\" is not an integer", token);
+        if (add_piece(v, json_integer_value(value), token, b, err))
+            return err_prefix(err, "\"vocab\"");
     }
     return v->size ? 0 : err_set(err, "\"vocab\" is empty");
 }
@@ -67,12 +71,12 @@ static void index_vocab(struct vocabulary *v) {
     for (int b = 0; b < 256; b++) v->byte_id[b] = -1;
     for (int id = 0; id < v->size; id++) {
         const struct piece *p = &v->pieces[id];
+        size_t mask = v->table.size - 1, i;
         struct hash h = hash_start();
-        size_t i;
 
         if (!p->bytes || !p->mapped) continue;      /* no text spells it */
         hash_bytes(&h, p->bytes, p->n);
-        for (i = hash_value(&h) & (v->table.size - 1); v->table.id[i] >= 0;) i = (i + 1) & (v->table.size - 1);
+        for (i = hash_value(&h) & mask; v->table.id[i] >= 0; i = (i + 1) & mask) continue;
         v->table.id[i] = id;
         if (p->n == 1) v->byte_id[(unsigned char)*p->bytes] = id;
     }
@@ -85,9 +89,11 @@ static int32_t id_of(const json_t *vocab, const char *token) {
 }
 
 /* A merge is "left right" or ["left","right"], spelled as in the vocabulary. */
-static int read_merge(const json_t *vocab, const json_t *m, struct buf *b, struct merge *out, struct err *err) {
+static int read_merge(const json_t *vocab, const json_t *m, struct buf *b, struct merge *out,
+                      struct err *err) {
     const char *text = json_string_value(m), *gap = text ? strchr(text, ' ') : NULL;
-    const char *left = json_string_value(json_array_get(m, 0)), *right = json_string_value(json_array_get(m, 1));
+    const char *left = json_string_value(json_array_get(m, 0));
+    const char *right = json_string_value(json_array_get(m, 1));
     char *copy = NULL;
 
     if (gap && !strchr(gap + 1, ' ')) {
@@ -111,6 +117,17 @@ static int read_merge(const json_t *vocab, const json_t *m, struct buf *b, struc
     return out->left < 0 || out->right < 0 || out->id < 0 ? -1 : 0;
 }
 
+/* Of a pair that is given twice the last counts, as in `tokenizers`. */
+static void add_merge(struct vocabulary *v, const struct merge *m) {
+    size_t mask = v->merges_size - 1;
+    size_t i = rng_bits((uint64_t)(uint32_t)m->left, (uint64_t)(uint32_t)m->right, 0) & mask;
+
+    while (v->merges[i].left >= 0 &&
+           (v->merges[i].left != m->left || v->merges[i].right != m->right))
+        i = (i + 1) & mask;
+    v->merges[i] = *m;
+}
+
 static int read_merges(struct vocabulary *v, const json_t *model, struct buf *b, struct err *err) {
     const json_t *vocab = json_object_get(model, "vocab");
     json_t *merges;
@@ -121,13 +138,10 @@ static int read_merges(struct vocabulary *v, const json_t *model, struct buf *b,
     for (size_t i = 0; i < v->merges_size; i++) v->merges[i] = (struct merge){ .left = -1 };
     for (size_t k = 0; k < json_array_size(merges); k++) {
         struct merge m = { .rank = (int32_t)k };
-        size_t i;
 
-        if (read_merge(vocab, json_array_get(merges, k), b, &m, err)) return err_prefix(err, "merge %zu", k);
-        i = rng_bits((uint64_t)(uint32_t)m.left, (uint64_t)(uint32_t)m.right, 0) & (v->merges_size - 1);
-        while (v->merges[i].left >= 0 && (v->merges[i].left != m.left || v->merges[i].right != m.right))
-            i = (i + 1) & (v->merges_size - 1);
-        v->merges[i] = m;               /* of a pair given twice the last counts, as in `tokenizers` */
+        if (read_merge(vocab, json_array_get(merges, k), b, &m, err))
+            return err_prefix(err, "merge %zu", k);
+        add_merge(v, &m);
     }
     return 0;
 }
@@ -144,7 +158,8 @@ static bool plain(const json_t *obj, const char *field) {
 /* A token for what the vocabulary lacks is of no use where it has every byte. */
 static int check_unknown(const struct vocabulary *v, const json_t *model, struct err *err) {
     for (int b = 0; b < 256 && !plain(model, "unk_token"); b++)
-        if (v->byte_id[b] < 0) return err_set(err, "the model has \"unk_token\", which is not supported");
+        if (v->byte_id[b] < 0)
+            return err_set(err, "the model has \"unk_token\", which is not supported");
     return 0;
 }
 
@@ -190,21 +205,24 @@ static int check_flags(const json_t *entry, const char *content, struct err *err
 }
 
 /* `tokenizers` chooses the id by itself; a file that says another is refused. */
-static int read_added_token(struct vocabulary *v, struct adding *x, const json_t *entry, struct err *err) {
+static int read_added_token(struct vocabulary *v, struct adding *x, const json_t *entry,
+                            struct err *err) {
     bool late = json_is_true(json_object_get(entry, "normalized"));
     const char *content;
     const json_t *known;
+    json_int_t want;
     int64_t id;
 
-    if (jsonl_string(entry, "content", &content, err) || jsonl_int(entry, "id", 0, MAX_SIZE - 1, &id, err) ||
-        check_flags(entry, content, err))
+    if (jsonl_string(entry, "content", &content, err) ||
+        jsonl_int(entry, "id", 0, MAX_SIZE - 1, &id, err) || check_flags(entry, content, err))
         return -1;
     if (json_object_get(x->seen, content)) return err_set(err, "\"%s\" stands twice", content);
     json_object_set_new(x->seen, content, json_true());
     known = json_object_get(x->vocab, content);
-    if (id != (known ? json_integer_value(known) : x->next))
+    want = known ? json_integer_value(known) : x->next;
+    if (id != want)
         return err_set(err, "\"%s\" has the id %lld, not %lld", content, (long long)id,
-                       (long long)(known ? json_integer_value(known) : x->next));
+                       (long long)want);
     buf_clear(&x->text);
     if (late && v->nfc) bpe_nfc(content, strlen(content), &x->text);
     else buf_puts(&x->text, content);
@@ -217,12 +235,14 @@ static int read_added_token(struct vocabulary *v, struct adding *x, const json_t
 
 static int read_added(struct vocabulary *v, const json_t *root, struct err *err) {
     const json_t *list = json_object_get(root, "added_tokens");
-    struct adding x = { .vocab = json_object_get(json_object_get(root, "model"), "vocab"), .seen = json_object() };
+    struct adding x = { .seen = json_object() };
     int r = 0;
 
+    x.vocab = json_object_get(json_object_get(root, "model"), "vocab");
     x.next = (json_int_t)json_object_size(x.vocab);
     for (size_t i = 0; i < json_array_size(list) && !r; i++)
-        if ((r = read_added_token(v, &x, json_array_get(list, i), err))) err_prefix(err, "added token %zu", i);
+        if ((r = read_added_token(v, &x, json_array_get(list, i), err)))
+            err_prefix(err, "added token %zu", i);
     for (int k = 0; k < 2; k++) bpe_added_sort(&v->added[k]);
     json_decref(x.seen);
     buf_free(&x.text);
@@ -261,8 +281,10 @@ static int check_decoder(const json_t *decoder, struct err *err) {
 }
 
 static int read_tokenizer(struct bpe *t, const json_t *root, struct err *err) {
-    return read_model(t->v, root, err) || read_normalizer(t->v, json_object_get(root, "normalizer"), err) ||
-           read_added(t->v, root, err) || read_pre(t, json_object_get(root, "pre_tokenizer"), err) ||
+    return read_model(t->v, root, err) ||
+           read_normalizer(t->v, json_object_get(root, "normalizer"), err) ||
+           read_added(t->v, root, err) ||
+           read_pre(t, json_object_get(root, "pre_tokenizer"), err) ||
            check_decoder(json_object_get(root, "decoder"), err) ? -1 : 0;
 }
 

@@ -1,7 +1,8 @@
 /* bpe_nfc — Unicode's composed form (NFC) as `tokenizers` computes it: by the tables of Unicode 9.
  *
- * utf8proc's tables are newer. Combining marks that came after Unicode 9 have class 0 there, so nothing
- * moves across them and nothing composes with them: the text is cut at such marks, and they are copied. */
+ * utf8proc's tables are newer. Combining marks that came after Unicode 9 have class 0 there, so
+ * nothing moves across them and nothing composes with them: the text is cut at such marks, and they
+ * are copied. */
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -56,15 +57,18 @@ static int by_key(const void *a, const void *b) {
     return *x < *y ? -1 : *x > *y;
 }
 
-/* The marks from the from-th to the last by class, those of one class as they stand. utf8proc would sort them one by
- * one, in the square of their number. */
+/* The marks from the from-th to the last by class, those of one class as they stand. utf8proc would
+ * sort them one by one, in the square of their number. */
 static void sort_marks(struct marks *m, size_t from) {
     size_t n = m->n - from;
 
     if (n < 2) return;
     if (n > m->cap_key) m->key = mem_realloc(m->key, m->cap_key = 2 * n, sizeof *m->key);
-    for (size_t i = 0; i < n; i++)
-        m->key[i] = (uint64_t)class_of(m->c[from + i]) << 56 | (uint64_t)i << 21 | (uint64_t)m->c[from + i];
+    for (size_t i = 0; i < n; i++) {
+        utf8proc_int32_t c = m->c[from + i];
+
+        m->key[i] = (uint64_t)class_of(c) << 56 | (uint64_t)i << 21 | (uint64_t)c;
+    }
     qsort(m->key, n, sizeof *m->key, by_key);
     for (size_t i = 0; i < n; i++) m->c[from + i] = (utf8proc_int32_t)(m->key[i] & 0x1fffff);
 }
@@ -79,8 +83,9 @@ static void compose(const char *s, size_t n, struct buf *out) {
     int len;
 
     for (; s < end; s += len) {
+        utf8proc_int32_t c = bpe_char(s, end, &len);
         utf8proc_int32_t part[8];       /* a canonical decomposition has four at most */
-        utf8proc_ssize_t parts = utf8proc_decompose_char(bpe_char(s, end, &len), part, 8, options, NULL);
+        utf8proc_ssize_t parts = utf8proc_decompose_char(c, part, 8, options, NULL);
 
         for (utf8proc_ssize_t i = 0; i < parts; i++) {
             m.c = mem_grow(m.c, m.n, &m.cap, sizeof *m.c);

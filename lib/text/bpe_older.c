@@ -1,12 +1,14 @@
-/* bpe_older — characters newer than the Unicode of PCRE2 (10.42: 14) give place to older ones, so that an
- * expression matches as Oniguruma's Unicode 16 makes it match in `tokenizers` 0.22 and 0.23. */
+/* bpe_older — characters newer than the Unicode of PCRE2 (10.42: 14) give place to older ones, so
+ * that an expression matches as Oniguruma's Unicode 16 makes it match in `tokenizers` 0.22 and
+ * 0.23. */
 #include "text/bpe_own.h"
 
-/* Categories; D and O are the N that \d matches and does not, R what Rust alone, with Unicode 17, takes for a
- * number, in the step Digits. */
+/* Categories; D and O are the N that \d matches and does not, R what Rust alone, with Unicode 17,
+ * takes for a number, in the step Digits. */
 enum { L, M, D, O, P, S, R };
 
-/* Every character of these categories that came after Unicode 14, found by asking both libraries. */
+/* Every character of these categories that came after Unicode 14, found by asking both
+ * libraries. */
 static const struct {
     int32_t first, last;
     int kind;
@@ -50,8 +52,9 @@ static const struct {
 
 /* Stand-ins of three and of four bytes; no later character has fewer. */
 static const char *const stand_in[][2] = {
-    [L] = { "\u4e00", "\U00020000" }, [M] = { "\u0900", "\U0001d165" }, [D] = { "\u0966", "\U0001d7ce" },
-    [O] = { "\u2460", "\U00010107" }, [P] = { "\u2010", "\U00010100" }, [S] = { "\u2200", "\U0001f600" },
+    [L] = { "\u4e00", "\U00020000" }, [M] = { "\u0900", "\U0001d165" },
+    [D] = { "\u0966", "\U0001d7ce" }, [O] = { "\u2460", "\U00010107" },
+    [P] = { "\u2010", "\U00010100" }, [S] = { "\u2200", "\U0001f600" },
     [R] = { "\u0966", "\U0001d7ce" },
 };
 

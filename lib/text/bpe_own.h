@@ -16,7 +16,7 @@
 struct piece {
     char *bytes;            /* NULL: no such id */
     uint32_t n;
-    bool mapped;            /* its spelling is of the byte-level alphabet; else it stands for itself */
+    bool mapped;            /* its spelling is of the byte-level alphabet, else stands for itself */
     bool special;
 };
 
@@ -70,7 +70,7 @@ struct vocabulary {
     struct merge *merges;   /* open addressing */
     size_t merges_size;
     bool nfc, ignore_merges;
-    bool space;             /* a blank goes before a text that begins with none (add_prefix_space) */
+    bool space;             /* add_prefix_space: before a text that begins with none */
     struct added_set added[2];          /* found in the text as it is, and in what NFC made of it */
     int role[BPE_ROLES];
     char *template;
@@ -93,34 +93,36 @@ struct bpe {
 };
 
 /* Expressions that cut words: GPT-2's, Qwen2's, Llama 3's; each digit, each number apart. */
-extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[], bpe_digit_pattern[],
-    bpe_number_pattern[];
+extern const char bpe_gpt2_pattern[], bpe_qwen2_pattern[], bpe_llama3_pattern[],
+    bpe_digit_pattern[], bpe_number_pattern[];
 
-/* The byte that a character of a token's spelling stands for (-1: none), and the character of a byte. */
+/* The byte that a character of a token's spelling stands for (-1: none), and the character of a
+ * byte. */
 int bpe_char_byte(uint32_t c);
 uint32_t bpe_byte_char(unsigned byte);
 
-/* The bytes that a token's spelling in the file stands for. Returns whether the spelling is of the byte-level
- * alphabet; if one character is not, the whole stands for itself. */
+/* The bytes that a token's spelling in the file stands for. Returns whether the spelling is of the
+ * byte-level alphabet; if one character is not, the whole stands for itself. */
 bool bpe_spelled(const char *token, struct buf *out);
 
-/* The character at s, which ends before `end`, and its length in bytes; -1 for what is not UTF-8 (length
- * 1). */
+/* The character at s, which ends before `end`, and its length in bytes; -1 for what is not UTF-8
+ * (length 1). */
 int32_t bpe_char(const char *s, const char *end, int *len);
 
-/* Adds a step: an expression of a tokenizer.json, of which only what PCRE2 and Oniguruma read alike is taken.
- * 0, or -1 with a sentence. */
+/* Adds a step: an expression of a tokenizer.json, of which only what PCRE2 and Oniguruma read alike
+ * is taken. 0, or -1 with a sentence. */
 int bpe_split_add(struct splitter *x, const char *pattern, struct err *err);
 void bpe_split_free(struct splitter *x);
 
-/* Calls word() for every word that the steps make of n bytes of UTF-8. Returns 0, or -1 with a sentence where an
- * expression needs too long. */
+/* Calls word() for every word that the steps make of n bytes of UTF-8. Returns 0, or -1 with a
+ * sentence where an expression needs too long. */
 typedef void bpe_word(void *ctx, const char *s, size_t n);
-int bpe_split(const struct splitter *x, const char *s, size_t n, bpe_word *word, void *ctx, struct err *err);
+int bpe_split(const struct splitter *x, const char *s, size_t n, bpe_word *word, void *ctx,
+              struct err *err);
 
-/* Adds n bytes of UTF-8 in which characters that are newer than PCRE2's Unicode 14, or `tokenizers`' 16 where
- * digits are asked for, have given place to older ones of their category and length. Returns false, and adds
- * nothing, if there are none. */
+/* Adds n bytes of UTF-8 in which characters that are newer than PCRE2's Unicode 14, or
+ * `tokenizers`' 16 where digits are asked for, have given place to older ones of their category and
+ * length. Returns false, and adds nothing, if there are none. */
 bool bpe_older(const char *s, size_t n, bool digits, struct buf *out);
 
 /* Enters a token into a set; bpe_added_sort when all are in. */

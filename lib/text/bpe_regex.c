@@ -1,16 +1,17 @@
-/* bpe_regex — the expressions of a tokenizer.json. `tokenizers` gives them to Oniguruma, in the syntax of Ruby, we
- * to PCRE2: taken is what both read alike, and the rest refused by name. */
+/* bpe_regex — the expressions of a tokenizer.json. `tokenizers` gives them to Oniguruma, in the
+ * syntax of Ruby, we to PCRE2: taken is what both read alike, and the rest refused by name. */
 #include <ctype.h>
 #include <string.h>
 
 #include "text/bpe_own.h"
 
 static int refuse(const char *p, int n, struct err *err) {
-    return err_set(err, "the pre-tokenizer's expression has \"%.*s\", which is not supported", n, p);
+    return err_set(err, "the pre-tokenizer's expression has \"%.*s\", which is not supported", n,
+                   p);
 }
 
-/* The length of what the backslash at p begins, or -1: \s, \S, \d, \r, \n, \t, \p{L} and its like, marks.
- * Sub-categories are none of these: bpe_older does not keep them apart. */
+/* The length of what the backslash at p begins, or -1: \s, \S, \d, \r, \n, \t, \p{L} and its like,
+ * marks. Sub-categories are none of these: bpe_older does not keep them apart. */
 static int escape_length(const char *p, struct err *err) {
     if (p[1] == 'p' || p[1] == 'P')
         return p[2] == '{' && p[3] && strchr("LMNPSZ", p[3]) && p[4] == '}' ? 5 : refuse(p, 5, err);
@@ -44,8 +45,8 @@ static int count_length(const char *p, struct err *err) {
     size_t n = 1 + strspn(p + 1, "0123456789");
 
     if (n > 1 && p[n] == ',') n += 1 + strspn(p + n + 1, "0123456789");
-    if (n == 1 || p[n] != '}' || (p[n + 1] && strchr("+?*", p[n + 1]))) return refuse(p, (int)n + 2, err);
-    return (int)n + 1;
+    if (n > 1 && p[n] == '}' && !(p[n + 1] && strchr("+?*", p[n + 1]))) return (int)n + 1;
+    return refuse(p, (int)n + 2, err);
 }
 
 static int part_length(const char *p, struct err *err) {
@@ -59,7 +60,8 @@ static int part_length(const char *p, struct err *err) {
     }
 }
 
-/* PCRE2's \s knows U+180E, which Unicode does not count as white space: the property is spelled out. */
+/* PCRE2's \s knows U+180E, which Unicode does not count as white space: the property is spelled
+ * out. */
 static void put_part(struct buf *b, const char *p, int n) {
     for (int i = 0; i < n; i++) {
         bool escaped = p[i] == '\\' && i + 1 < n;
@@ -77,12 +79,13 @@ static int compile(struct pre_step *step, const struct buf *pattern, struct err 
     PCRE2_SIZE at;
     int code;
 
-    step->code = pcre2_compile((PCRE2_SPTR)buf_text(pattern), pattern->n, PCRE2_UTF | PCRE2_UCP, &code, &at, NULL);
+    step->code = pcre2_compile((PCRE2_SPTR)buf_text(pattern), pattern->n, PCRE2_UTF | PCRE2_UCP,
+                               &code, &at, NULL);
     if (!step->code) {
         pcre2_get_error_message(code, text, sizeof text);
         return err_set(err, "the pre-tokenizer's expression: %s", (char *)text);
     }
-    pcre2_jit_compile(step->code, PCRE2_JIT_COMPLETE);  /* without it, matching is slower but the same */
+    pcre2_jit_compile(step->code, PCRE2_JIT_COMPLETE);  /* without it, matching is slower */
     return 0;
 }
 

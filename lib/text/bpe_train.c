@@ -1,5 +1,5 @@
-/* bpe_train — words with their counts; pairs with theirs and the words that hold them; a heap of pairs,
- * some of them stale, from which the best is taken. */
+/* bpe_train — words with their counts; pairs with theirs and the words that hold them; a heap of
+ * pairs, some of them stale, from which the best is taken. */
 #include "text/bpe_train.h"
 
 #include <assert.h>
@@ -49,7 +49,8 @@ struct bpe_trainer *bpe_trainer_new(enum bpe_pre pre) {
     struct err err;
 
     t->pre = pre;
-    for (const char *const *step = pre_steps[pre]; *step; step++) bpe_split_add(&t->split, *step, &err);
+    for (const char *const *step = pre_steps[pre]; *step; step++)
+        bpe_split_add(&t->split, *step, &err);
     return t;
 }
 
@@ -168,7 +169,8 @@ static void heap_push(struct learning *l, struct best b) {
     size_t i;
 
     l->heap = mem_grow(l->heap, l->n_heap, &l->cap_heap, sizeof *l->heap);
-    for (i = l->n_heap++; i && better(&b, &l->heap[(i - 1) / 2]); i = (i - 1) / 2) l->heap[i] = l->heap[(i - 1) / 2];
+    for (i = l->n_heap++; i && better(&b, &l->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        l->heap[i] = l->heap[(i - 1) / 2];
     l->heap[i] = b;
 }
 
@@ -229,7 +231,8 @@ static void merge_in(struct learning *l, int number, int32_t left, int32_t right
     w->n = k;
 }
 
-/* The id of a token by its spelling, which it takes over: a new one, unless a special token is spelt the same. */
+/* The id of a token by its spelling, which it takes over: a new one, unless a special token is
+ * spelt the same. */
 static int32_t add_piece(struct learning *l, char *piece) {
     for (int i = 0; i < l->n_special; i++)
         if (!strcmp(l->piece[i], piece)) {
@@ -263,7 +266,8 @@ static void count_pairs(struct learning *l, const int32_t of_byte[256]) {
         for (int i = 0; i + 1 < w->n; i++) change(l, w->sym[i], w->sym[i + 1], (int)k, w->count);
     }
     for (size_t i = 0; i < l->size; i++)
-        if (l->pairs[i].left >= 0) heap_push(l, (struct best){ l->pairs[i].count, l->pairs[i].left, l->pairs[i].right });
+        if (l->pairs[i].left >= 0)
+            heap_push(l, (struct best){ l->pairs[i].count, l->pairs[i].left, l->pairs[i].right });
 }
 
 /* Merges the best pair. The list of words is taken out of the pair: the table may move. */

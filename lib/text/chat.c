@@ -1,4 +1,5 @@
-/* chat — a conversation as its template writes it: what each form puts before, between and behind the messages. */
+/* chat — a conversation as its template writes it: what each form puts before, between and behind
+ * the messages. */
 #define _GNU_SOURCE
 #include "text/chat.h"
 
@@ -13,9 +14,9 @@
 
 struct chat {
     const struct form *form;
-    const char *open, *opened;      /* around a role */
-    char *head;                     /* what a conversation begins with */
-    char *hole;                     /* ChatML: the system message where none is given, "": none; Llama 3.1: today */
+    const char *open, *opened;          /* around a role */
+    char *head;             /* what a conversation begins with */
+    char *hole;             /* ChatML: the default system message, or ""; Llama 3.1: today */
     int end;
     char *end_text;
 };
@@ -29,12 +30,17 @@ static char *piece_text(const struct bpe *t, int id) {
     return text;
 }
 
+/* An added token, so that what the template writes becomes its id. */
 static int set_end(struct chat *c, const struct bpe *t, const char *token, struct err *err) {
     c->end = token ? bpe_id(t, token) : bpe_special(t, BPE_EOS);
-    if (c->end < 0)
-        return err_set(err, "the vocabulary has no %s, which the chat template needs", token ? token : "eos_token");
     c->end_text = piece_text(t, c->end);
-    return 0;
+    for (int k = 0; k < 2 && c->end >= 0; k++) {
+        const struct added *a = bpe_added_at(&t->v->added[k], c->end_text, strlen(c->end_text));
+
+        if (a && a->id == c->end && a->n == strlen(c->end_text)) return 0;
+    }
+    return err_set(err, "the vocabulary has no %s, which the chat template needs",
+                   token ? token : "eos_token");
 }
 
 static int set_form(struct chat *c, const struct bpe *t, struct err *err) {
@@ -68,7 +74,8 @@ static int recognise(struct chat *c, const char *template, struct err *err) {
     buf_free(&canonical);
     buf_free(&hole);
     if (c->form) return 0;
-    return err_set(err, "the chat template%s is none of those known: plain, ChatML, SmolLM2, Qwen2, Qwen2.5, Qwen3, Llama 3 to 3.3",
+    return err_set(err, "the chat template%s is none of those known: plain, ChatML, SmolLM2, "
+                        "Qwen2, Qwen2.5, Qwen3, Llama 3 to 3.3",
                    strstr(template, "<|im_start|>") ? " holds <|im_start|> but" : "");
 }
 
@@ -102,7 +109,9 @@ struct turn {
 static int read_turn(const struct chat *c, const json_t *message, struct turn *t, struct err *err) {
     const json_t *calls = json_object_get(message, "tool_calls");
 
-    if (jsonl_string(message, "role", &t->role, err) || jsonl_string(message, "content", &t->content, err)) return -1;
+    if (jsonl_string(message, "role", &t->role, err) ||
+        jsonl_string(message, "content", &t->content, err))
+        return -1;
     t->reasoning = json_string_value(json_object_get(message, "reasoning_content"));
     if (!c->form->strict) return 0;
     if (calls && !json_is_null(calls)) return err_set(err, "\"tool_calls\" are not supported");
@@ -113,8 +122,9 @@ static int read_turn(const struct chat *c, const json_t *message, struct turn *t
 
 /* Whether c is white space for Python's str.strip, which is Jinja's trim. */
 static bool is_space(int32_t c) {
-    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    return (c >= 9 && c <= 13) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
 static void put_trimmed(const char *s, struct buf *text) {
@@ -151,7 +161,8 @@ static const char *split_thoughts(const char *content, const char **thought, siz
     return content + strspn(content, "\n");
 }
 
-/* An answer of Qwen3's: thoughts are kept behind the last question only, and the last answer has some, if none. */
+/* An answer of Qwen3's: thoughts are kept behind the last question only, and the last answer has
+ * some, if none. */
 static void put_thinking(const struct turn *t, struct buf *text) {
     const char *thought = t->reasoning ? t->reasoning : "", *content = t->content;
     size_t n = strlen(thought);
@@ -176,8 +187,8 @@ static void put_end(const struct chat *c, const char *role, struct buf *text) {
     if (c->form->family == FAMILY_CHATML) buf_puts(text, "\n");
 }
 
-/* The system message that the template writes by itself; `first` is the first message. Returns whether it has
- * taken that one's place. */
+/* The system message that the template writes by itself; `first` is the first message. Returns
+ * whether it has taken that one's place. */
 static bool put_system(const struct chat *c, const struct turn *first, struct buf *text) {
     bool given = !strcmp(first->role, "system");
 
@@ -223,7 +234,8 @@ static void put_message(const struct chat *c, const struct turn *t, struct buf *
     put_end(c, t->role, text);
 }
 
-int chat_text(const struct chat *c, const json_t *messages, bool generate, struct buf *text, struct err *err) {
+int chat_text(const struct chat *c, const json_t *messages, bool generate, struct buf *text,
+              struct err *err) {
     size_t n = json_array_size(messages), question;
 
     if (json_is_string(messages)) {
@@ -236,15 +248,16 @@ int chat_text(const struct chat *c, const json_t *messages, bool generate, struc
     for (size_t i = 0; i < n; i++) {
         struct turn t = { .first = !i, .last = i + 1 == n, .asked = i > question };
 
-        if (read_turn(c, json_array_get(messages, i), &t, err)) return err_prefix(err, "message %zu", i);
+        if (read_turn(c, json_array_get(messages, i), &t, err))
+            return err_prefix(err, "message %zu", i);
         put_message(c, &t, text);
     }
     if (generate) put_role(c, "assistant", text);
     return 0;
 }
 
-/* Adds what the template writes behind the prompt, which it has written as `before`, for the completion, up to the
- * end token. */
+/* Adds what the template writes behind the prompt, which it has written as `before`, for the
+ * completion, up to the end token. */
 static int completion_text(const struct chat *c, const json_t *prompt, const json_t *completion,
                            const struct buf *before, struct buf *text, struct err *err) {
     json_t *all = json_array();
@@ -254,10 +267,10 @@ static int completion_text(const struct chat *c, const json_t *prompt, const jso
 
     json_array_extend(all, (json_t *)prompt);
     json_array_extend(all, (json_t *)completion);
-    r = chat_text(c, completion, false, &whole, err);         /* so that an error counts messages from its first */
+    r = chat_text(c, completion, false, &whole, err);   /* so that errors count its messages */
     buf_clear(&whole);
     if (!r) r = chat_text(c, all, false, &whole, err);
-    if (!r && whole.n && whole.s[whole.n - 1] == '\n' && c->form->family == FAMILY_CHATML) whole.n--;
+    if (!r && c->form->family == FAMILY_CHATML) whole.n--;      /* the newline behind the end */
     if (!r && (whole.n < before->n + last || memcmp(whole.s, buf_text(before), before->n) ||
                memcmp(whole.s + whole.n - last, c->end_text, last)))
         r = err_set(err, "the template does not write it as the answer to the prompt");

@@ -65,7 +65,8 @@ struct inside {
 static int end_length(const struct inside *x, const char *p) {
     int sign = *p == '-' || *p == '+';
 
-    return !x->depth && p[0] && p[sign] == (x->output ? '}' : '%') && p[sign + 1] == '}' ? 2 + sign : 0;
+    if (x->depth || !*p || p[sign] != (x->output ? '}' : '%') || p[sign + 1] != '}') return 0;
+    return 2 + sign;
 }
 
 static void flush_part(struct inside *x) {
@@ -90,11 +91,12 @@ static int put_literal(struct inside *x) {
 
 /* x['name'] at its bracket. Returns whether it is one. */
 static bool put_attribute(struct inside *x) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
     const char *p = skip_blanks(x->p + 1);
 
     if ((*p != '\'' && *p != '"') || !(p = read_string(p, &x->string))) return false;
     p = skip_blanks(p);
-    if (*p != ']' || strspn(buf_text(&x->string), "abcdefghijklmnopqrstuvwxyz_") != x->string.n) return false;
+    if (*p != ']' || strspn(buf_text(&x->string), letters) != x->string.n) return false;
     buf_printf(&x->part, ".%s", buf_text(&x->string));
     x->p = p + 1;
     return true;
@@ -120,8 +122,8 @@ static int put_next(struct inside *x) {
     return 0;
 }
 
-/* From the opening mark to behind the closing one, of which *sign is the - or +. Returns NULL for what the form
- * does not know. */
+/* From the opening mark to behind the closing one, of which *sign is the - or +. Returns NULL for
+ * what the form does not know. */
 static const char *put_inside(const char *tag, struct buf *out, char *sign) {
     struct inside x = { .p = tag + 2, .output = tag[1] == '{', .out = out };
     int length = 0, r = 0;
@@ -157,12 +159,18 @@ static const char *put_tag(const char *tag, struct buf *out, bool *line) {
 }
 
 /* A text up to a tag or the end; `line`: a line begins with it. */
-static void put_between(const char *s, const char *end, const char *tag, bool line, struct buf *out) {
+static void put_between(const char *s, const char *end, const char *tag, bool line,
+                        struct buf *out) {
+    bool strip = tag && tag[2] == '-', block = tag && tag[1] != '{' && tag[2] != '+';
     const char *last = end;
 
-    while (last > s && blank(last[-1]) && ((tag && tag[2] == '-') || last[-1] != '\n')) last--;
-    if (tag && (tag[2] == '-' || (tag[1] != '{' && tag[2] != '+' && (last > s ? last[-1] == '\n' : line)))) end = last;
+    while (last > s && blank(last[-1]) && (strip || last[-1] != '\n')) last--;
+    if (strip || (block && (last > s ? last[-1] == '\n' : line))) end = last;
     if (end > s) put_text(out, s, (size_t)(end - s));
+}
+
+static bool is_tag(const char *s) {
+    return s[0] == '{' && s[1] && strchr("{%#", s[1]);
 }
 
 int jinja_canonical(const char *template, struct buf *out) {
@@ -171,7 +179,7 @@ int jinja_canonical(const char *template, struct buf *out) {
 
     if (end > p && end[-1] == '\n') end--;
     while (p) {
-        for (tag = p; tag < end && !(tag[0] == '{' && strchr("{%#", tag[1])); tag++) continue;
+        for (tag = p; tag < end && !is_tag(tag); tag++) continue;
         put_between(p, tag, tag < end ? tag : NULL, line, out);
         if (tag >= end) return 0;
         p = put_tag(tag, out, &line);

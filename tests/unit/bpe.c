@@ -1,5 +1,5 @@
-/* bpe, chat — ids, texts and conversations equal to those of `tokenizers` and transformers, on the three
- * small tokenizers of tests/fixtures. */
+/* bpe, chat — ids, texts and conversations equal to those of `tokenizers` and transformers, on the
+ * three small tokenizers of tests/fixtures. */
 #define _GNU_SOURCE
 #include <string.h>
 
@@ -10,7 +10,8 @@
 
 static int failures;
 
-static void same_ids(const char *what, const struct bpe_ids *got, const json_t *want, const char *text) {
+static void same_ids(const char *what, const struct bpe_ids *got, const json_t *want,
+                     const char *text) {
     bool same = got->n == json_array_size(want);
 
     for (size_t i = 0; same && i < got->n; i++)
@@ -50,7 +51,9 @@ static int check_encode(struct bpe *t, const char *file) {
 }
 
 static void same_text(const char *what, const struct buf *got, const json_t *want) {
-    if (got->n == json_string_length(want) && !memcmp(buf_text(got), json_string_value(want), got->n)) return;
+    if (got->n == json_string_length(want) &&
+        !memcmp(buf_text(got), json_string_value(want), got->n))
+        return;
     failures++;
     fprintf(stderr, "%s: \"%s\" instead of \"%s\"\n", what, buf_text(got), json_string_value(want));
 }
@@ -69,7 +72,8 @@ static int check_decode(struct bpe *t, const char *file) {
         json_t *id;
         size_t i;
 
-        json_array_foreach(json_object_get(rec, "ids"), i, id) bpe_push(&ids, (int32_t)json_integer_value(id));
+        json_array_foreach(json_object_get(rec, "ids"), i, id)
+            bpe_push(&ids, (int32_t)json_integer_value(id));
         bpe_decode(t, ids.id, ids.n, true, &text);
         same_text(file, &text, json_object_get(rec, "text"));
         buf_clear(&text);

@@ -76,10 +76,11 @@ static void check_rows(const struct gguf *g, const struct model *m) {
 
 /* A text has these ids; free(ids->id). */
 static void encode(struct bpe *t, const json_t *text, const json_t *want, struct bpe_ids *ids) {
+    const char *s = json_string_value(text);
     struct err err;
 
     *ids = (struct bpe_ids){ 0 };
-    CHECK(!bpe_encode(t, json_string_value(text), json_string_length(text), true, ids, &err));
+    CHECK(!bpe_encode(t, s, json_string_length(text), true, ids, &err));
     CHECK(ids->n == json_array_size(want));
     for (size_t i = 0; i < ids->n; i++)
         CHECK(ids->id[i] == json_integer_value(json_array_get(want, i)));
