@@ -17,5 +17,5 @@ load helpers
 
 @test "oracle: the result names the peers, and every check of it passed" {
     jq -e '(.engine | test("^[0-9a-f]{16}$")) and (.peers | has("transformers") and has("peft") and has("llama_cpp_python"))
-        and (.checks | length >= 11 and all(.status == "ok"))' "$BATS_TEST_DIRNAME/oracle/result.json"
+        and (.checks | length >= 12 and all(.status == "ok"))' "$BATS_TEST_DIRNAME/oracle/result.json"
 }

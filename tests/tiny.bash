@@ -1,8 +1,8 @@
 # A tiny world and a tiny model for tests of programs that need a whole road before them.
 
-# tiny_prompts DIR: graph.jsonl, 300 training cases with chains, and their prompts.
+# tiny_prompts DIR [OPTION...]: graph.jsonl, by options of graphsynth, 300 training cases with chains, and their prompts.
 tiny_prompts() {
-    graphsynth --quiet --users 60 --items 80 > "$1/graph.jsonl"
+    graphsynth --quiet --users 60 --items 80 "${@:2}" > "$1/graph.jsonl"
     chainsample --quiet --negatives 5 --limit 300 "$1/graph.jsonl" > "$1/chains.jsonl"
     maskprompt --template compact --contenders 3 --history 3 "$1/chains.jsonl" > "$1/prompts.jsonl"
 }

