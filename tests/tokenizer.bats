@@ -61,6 +61,33 @@ refuses() {
     [ "$(pieces 'pre([bytes({})])' 'the end')" = '["th","e","Ġ","en","d"]' ]
 }
 
+@test "tokenizer: Llama 3's expression cuts numbers by threes, and words that are tokens stay whole" {
+    llama3='(?i:'"'s|'t|'re|'ve|'m|'ll|'d"')|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
+    change="pre([split(\"$llama3\"), bytes({})]) | .model.ignore_merges = true | .added_tokens = [] |
+        .model.vocab += {\"123\": 594, \"45\": 595, \"Ġdon\": 596, \"'T\": 597, \"!!ĊĊ\": 598}"
+    [ "$(pieces "$change" $'12345 don\'T!!\n\nx')" = "[\"123\",\"45\",\"Ġdon\",\"'T\",\"!!ĊĊ\",\"x\"]" ]
+}
+
+# Unicode 15: the letter U+31350, the symbol U+1F6DC; 16: the digit U+10D40; 17: the digit U+11DE0, which is one for
+# the step Digits alone.
+@test "tokenizer: characters are letters and digits by the Unicode of tokenizers" {
+    words='.added_tokens = [] | .model.ignore_merges = true | .model.vocab += {"að±įĲ": 594, "1ðĲµĢ": 595, "aðĲµĢ": 596,
+        "!ðŁĽľ": 597, "aðŁĽľ": 598, "!ðĳ·ł": 599, "1ðĳ·ł": 600}'
+    # whole TEXT NUMBER [CHANGE]: the text is so many tokens.
+    whole() { [ "$(pieces "$words${3:+ | $3}" "$1" | jq length)" = "$2" ]; }
+    whole $'a\xf0\xb1\x8d\x90' 1
+    whole $'1\xf0\x90\xb5\x80' 1
+    whole $'a\xf0\x90\xb5\x80' 5
+    whole $'!\xf0\x9f\x9b\x9c' 1
+    whole $'a\xf0\x9f\x9b\x9c' 4
+    whole $'!\xf0\x91\xb7\xa0' 1
+    whole $'1\xf0\x91\xb7\xa0' 5
+    digits='pre([{type: "Digits", individual_digits: false}, bytes({use_regex: true})])'
+    whole $'!\xf0\x91\xb7\xa0' 5 "$digits"
+    whole $'1\xf0\x91\xb7\xa0' 5 "$digits"
+    whole $'1\xf0\x90\xb5\x80' 1 "$digits"
+}
+
 @test "tokenizer: added tokens are found before NFC, or after it if they are normalized, the longest first" {
     nfc='.normalizer = {type: "Sequence", normalizers: [{type: "NFC"}]} | add("e\u0301!"; {normalized: true}) |
          add("a\u0301?")'

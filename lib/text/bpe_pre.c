@@ -73,16 +73,17 @@ bool bpe_spelled(const char *token, struct buf *out) {
     return true;
 }
 
-/* A text that is being cut: the steps from the k-th on are still to come. */
+/* A text that is being cut. */
 struct cut {
     const struct splitter *x;
-    const char *seen;       /* what the expressions see, byte for byte in place of `text` */
     const char *text;
+    const char *seen[2];    /* what expressions see in its place, byte for byte; [1]: the step Digits */
     bpe_word *word;
     void *ctx;
 };
 
-static int cut(const struct cut *c, int k, const char *s, size_t n, struct err *err);
+/* Cuts n bytes at `from` by the steps from the k-th on. */
+static int cut(const struct cut *c, int k, size_t from, size_t n, struct err *err);
 
 static int too_long(int code, struct err *err) {
     PCRE2_UCHAR text[128];
@@ -92,8 +93,9 @@ static int too_long(int code, struct err *err) {
 }
 
 /* Each match is a piece of its own, and so is what lies between two. */
-static int cut_matches(const struct cut *c, int k, const char *s, size_t n, struct err *err) {
+static int cut_matches(const struct cut *c, int k, size_t base, size_t n, struct err *err) {
     const struct splitter *x = c->x;
+    const char *s = c->seen[x->steps[k].digits] + base;
     const PCRE2_SIZE *place = pcre2_get_ovector_pointer(x->match);
     size_t done = 0, at = 0;
 
@@ -110,16 +112,18 @@ static int cut_matches(const struct cut *c, int k, const char *s, size_t n, stru
             at = to + (size_t)len;
             continue;
         }
-        if (cut(c, k + 1, s + done, from - done, err) || cut(c, k + 1, s + from, to - from, err))
+        if (cut(c, k + 1, base + done, from - done, err) ||
+            cut(c, k + 1, base + from, to - from, err))
             return -1;
         done = at = to;
     }
-    return cut(c, k + 1, s + done, n - done, err);
+    return cut(c, k + 1, base + done, n - done, err);
 }
 
-static int cut(const struct cut *c, int k, const char *s, size_t n, struct err *err) {
-    if (k < c->x->n) return n ? cut_matches(c, k, s, n, err) : 0;
-    if (n) c->word(c->ctx, c->text + (s - c->seen), n);
+static int cut(const struct cut *c, int k, size_t from, size_t n, struct err *err) {
+    if (!n) return 0;
+    if (k < c->x->n) return cut_matches(c, k, from, n, err);
+    c->word(c->ctx, c->text + from, n);
     return 0;
 }
 
@@ -131,15 +135,18 @@ static uint32_t most_steps(size_t n) {
 
 int bpe_split(const struct splitter *x, const char *s, size_t n, bpe_word *word, void *ctx,
               struct err *err) {
-    struct buf older = { 0 };
-    bool digits = false;
-    struct cut c = { x, s, s, word, ctx };
+    struct buf older[2] = { { 0 } };
+    struct cut c = { x, s, { s, s }, word, ctx };
     int r;
 
-    for (int i = 0; i < x->n; i++) digits |= x->steps[i].digits;
-    if (x->n && bpe_older(s, n, digits, &older)) c.seen = older.s;
+    for (int i = 0; i < x->n; i++) {
+        bool digits = x->steps[i].digits;
+
+        if (!older[digits].n && bpe_older(s, n, digits, &older[digits]))
+            c.seen[digits] = older[digits].s;
+    }
     if (x->n) pcre2_set_match_limit(x->limits, most_steps(n));
-    r = cut(&c, 0, c.seen, n, err);
-    buf_free(&older);
+    r = cut(&c, 0, 0, n, err);
+    for (int k = 0; k < 2; k++) buf_free(&older[k]);
     return r;
 }
