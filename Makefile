@@ -70,6 +70,10 @@ bench: deps
 	@$(MAKE) $(QUIET) all $(BENCH)
 	@pipelines/bench.sh
 
+oracle: deps
+	@$(MAKE) $(QUIET) all $(UNIT)
+	@tests/oracle/run.sh
+
 fuzz fuzz-planted:
 	@pipelines/deps.sh clang-14 libclang-rt-14-dev
 	@$(MAKE) $(QUIET) $(FUZZ) bin/graphload
@@ -91,4 +95,4 @@ clean:
 	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d out/fuzz/fuzz/*.d out/fuzz/lib/*/*.d)
-.PHONY: all deps test sanitize demo ml-100k smollm2 bench fuzz fuzz-planted crash install uninstall clean
+.PHONY: all deps test sanitize demo ml-100k smollm2 bench oracle fuzz fuzz-planted crash install uninstall clean

@@ -93,15 +93,6 @@ static int read_gguf(struct source *s, const char *path, struct err *err) {
     return s->m ? 0 : err_prefix(err, "%s", path);
 }
 
-/* The folder with the tokenizer: an adapter may leave it to its base. */
-static char *tokenizer_folder(const char *dir, struct err *err) {
-    char *path = rundir_path(dir, "tokenizer.json");
-    bool here = !access(path, F_OK) || !lora_is_adapter(dir);
-
-    free(path);
-    return here ? mem_strdup(dir) : lora_base(dir, err);
-}
-
 static int read_folder(struct source *s, const char *path, bool merge, struct err *err) {
     char *dir = model_dir_resolve(path);
     int r = 0;
@@ -110,7 +101,7 @@ static int read_folder(struct source *s, const char *path, bool merge, struct er
         r = err_set(err, "%s: an adapter: --merge converts its base with it", path);
     else if (!lora_is_adapter(dir) && merge)
         r = err_set(err, "%s: not an adapter: there is nothing to merge", path);
-    else if (!(s->m = model_load(dir, err)) || !(s->folder = tokenizer_folder(dir, err)))
+    else if (!(s->m = model_load(dir, err)) || !(s->folder = checkpoint_tokenizer_folder(dir, err)))
         r = -1;
     free(dir);
     return r;

@@ -98,7 +98,7 @@ static int load_policy(struct update *u, struct err *err) {
     if (!goes_on && !u->o->model) return err_set(err, "%s holds no run; --model is missing", u->run.path);
     u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(u->o->model);
     if (!(u->model = model_load_trained(u->base, err)) || check_memory(u, err) ||
-        !(u->bpe = bpe_load(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
+        !(u->bpe = checkpoint_tokenizer(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
     u->adamw = adamw_new(model_trained(u->model));
     if (!goes_on) return 0;

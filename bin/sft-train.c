@@ -112,7 +112,7 @@ static int open_data(struct training *t, const char *name, char *const *files, s
 
     if (!r.max_tokens || r.max_tokens > t->model->cfg.max_positions) r.max_tokens = t->model->cfg.max_positions;
     if (!t->o->resume) {
-        r.bpe = bpe_load(t->base, err);
+        r.bpe = checkpoint_tokenizer(t->base, err);
         r.chat = chat = r.bpe ? chat_new(r.bpe, err) : NULL;
         bad = chat ? 0 : -1;
         jsonl_open(&in, files);

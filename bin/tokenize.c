@@ -10,6 +10,7 @@
 #include "io/jsonl.h"
 #include "text/bpe.h"
 #include "text/chat.h"
+#include "train/checkpoint.h"
 #include "train/rundir.h"
 
 struct options {
@@ -210,7 +211,7 @@ int main(int argc, char **argv) {
 
     check_options(&j.o);
     dir = model_dir_resolve(j.o.model);
-    j.bpe = bpe_load(dir, &err);
+    j.bpe = checkpoint_tokenizer(dir, &err);
     if (j.bpe) r = run(&j, operands, &err);
     else cli_complain(&cli, NULL, 0, err.msg);
     free(dir);

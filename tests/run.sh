@@ -27,5 +27,9 @@ failed=$((failed + $(grep -c '^not ok' "$tap")))
 planned=$(sed -n 's/^1\.\.//p' "$tap" | head -n 1)
 [ "${planned:-x}" = "$(grep -cE '^(not )?ok' "$tap")" ] || failed=$((failed + 1))
 rm -f "$tap"
+then=$(sed -n 's/^ *"engine": "\(.*\)",$/\1/p' tests/oracle/result.json)
+[ "$then" = "$(tests/oracle/fingerprint.sh)" ] ||
+    echo "# the engine has changed since the oracle's result of $(sed -n 's/^ *"date": "\(.*\)",$/\1/p' \
+        tests/oracle/result.json); make oracle checks it again"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -386,6 +386,16 @@ stopped_by() {
     [ ! -e three/last ]
 }
 
+@test "sft-train: an adapter may name its matrices with the paths to them, and leave the tokenizer to its base" {
+    sft-train -m "$base" -o run --lora-rank 2 --steps 1 $common "$data" > /dev/null
+    cp -r run/last/ peft
+    rm peft/tokenizer*.json
+    jq '.target_modules |= [range(2) as $i | .[] | "model.layers.\($i).\(.)"]' run/last/adapter_config.json > peft/adapter_config.json
+    rollout -m peft -n 1 --max-tokens 9 "$data" | cmp - <(rollout -m run -n 1 --max-tokens 9 "$data")
+    sft-train -m peft -o on --steps 1 $common "$data" > /dev/null
+    cmp on/last/tokenizer.json "$base/tokenizer.json"
+}
+
 @test "sft-train: refuses an adapter that asks for more than plain LoRA" {
     sft-train -m "$base" -o run --lora-rank 2 --steps 1 $common "$data" > /dev/null
     cp -r run/last/ ok

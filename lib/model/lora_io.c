@@ -91,6 +91,8 @@ static int refuse_others(const json_t *obj, struct err *err) {
     return 0;
 }
 
+/* A name may stand with the path to it, as peft writes those of a small model; that no layer lacks its matrices
+ * shows when the tensors are read. */
 static int read_targets(const json_t *obj, unsigned *targets, struct err *err) {
     const json_t *v = json_object_get(obj, "target_modules"), *name;
     size_t i;
@@ -99,9 +101,12 @@ static int read_targets(const json_t *obj, unsigned *targets, struct err *err) {
     if (json_is_string(v) && !strcmp(json_string_value(v), "all-linear")) return lora_targets("all-linear", targets, err);
     if (!json_is_array(v) || !json_array_size(v))
         return err_set(err, "\"target_modules\" is missing or not a list of names (an expression is not supported)");
-    json_array_foreach(v, i, name)
-        if (add_target(json_is_string(name) ? json_string_value(name) : "", json_string_length(name), targets, err))
-            return err_prefix(err, "\"target_modules\"");
+    json_array_foreach(v, i, name) {
+        const char *text = json_is_string(name) ? json_string_value(name) : "", *dot = strrchr(text, '.');
+
+        if (dot) text = dot + 1;
+        if (add_target(text, strlen(text), targets, err)) return err_prefix(err, "\"target_modules\"");
+    }
     return 0;
 }
 

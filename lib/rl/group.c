@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "rl/trace.h"
 #include "text/chat.h"
+#include "train/checkpoint.h"
 #include "train/rundir.h"
 
 struct sampler {
@@ -43,7 +44,7 @@ struct group {
 };
 
 static int load_parts(struct sampler *s, const char *dir, struct err *err) {
-    if (!(s->model = model_load(dir, err)) || !(s->bpe = bpe_load(dir, err))) return -1;
+    if (!(s->model = model_load(dir, err)) || !(s->bpe = checkpoint_tokenizer(dir, err))) return -1;
     if (bpe_size(s->bpe) > s->model->cfg.vocab)
         return err_set(err, "%s: the tokenizer has %d tokens, the model %d", dir, bpe_size(s->bpe),
                        s->model->cfg.vocab);

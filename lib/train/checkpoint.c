@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "io/atomic.h"
 #include "io/jsonl.h"
+#include "model/lora.h"
 
 static const char *const tokenizer_files[] = {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
@@ -42,8 +44,25 @@ int checkpoint_copy_file(const char *from, const char *to, struct err *err) {
     return bad ? -1 : 0;
 }
 
-int checkpoint_copy_tokenizer(const char *from, const char *to, struct err *err) {
-    int r = 0;
+char *checkpoint_tokenizer_folder(const char *dir, struct err *err) {
+    char *path = rundir_path(dir, "tokenizer.json");
+    bool here = !access(path, F_OK) || !lora_is_adapter(dir);
+
+    free(path);
+    return here ? mem_strdup(dir) : lora_base(dir, err);
+}
+
+struct bpe *checkpoint_tokenizer(const char *dir, struct err *err) {
+    char *folder = checkpoint_tokenizer_folder(dir, err);
+    struct bpe *t = folder ? bpe_load(folder, err) : NULL;
+
+    free(folder);
+    return t;
+}
+
+int checkpoint_copy_tokenizer(const char *dir, const char *to, struct err *err) {
+    char *from = checkpoint_tokenizer_folder(dir, err);
+    int r = from ? 0 : -1;
 
     for (size_t i = 0; i < sizeof tokenizer_files / sizeof *tokenizer_files && !r; i++) {
         char *a = rundir_path(from, tokenizer_files[i]), *b = rundir_path(to, tokenizer_files[i]);
@@ -52,6 +71,7 @@ int checkpoint_copy_tokenizer(const char *from, const char *to, struct err *err)
         free(a);
         free(b);
     }
+    free(from);
     return r;
 }
 

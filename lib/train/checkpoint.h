@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "model/model.h"
+#include "text/bpe.h"
 #include "train/adamw.h"
 #include "train/rundir.h"
 
@@ -23,8 +24,15 @@ int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw 
 /* Copies a file, complete or not at all; one that is absent is no error. Returns 0 or -1. */
 int checkpoint_copy_file(const char *from, const char *to, struct err *err);
 
-/* Copies the tokenizer's files that `from` has into the folder `to`. Returns 0 or -1. */
-int checkpoint_copy_tokenizer(const char *from, const char *to, struct err *err);
+/* The folder with a model directory's tokenizer: itself, or the base of an adapter that has none, as peft saves it;
+ * free() it. NULL with a sentence. */
+char *checkpoint_tokenizer_folder(const char *dir, struct err *err);
+
+/* Reads the tokenizer there; bpe_free. NULL with a sentence. */
+struct bpe *checkpoint_tokenizer(const char *dir, struct err *err);
+
+/* Copies the tokenizer's files that are there into the folder `to`. Returns 0 or -1. */
+int checkpoint_copy_tokenizer(const char *dir, const char *to, struct err *err);
 
 /* Compares the options of two runs. Returns 0, or -1 with a sentence that names the first to differ. */
 int checkpoint_same_options(const json_t *then, const json_t *now, struct err *err);
