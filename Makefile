@@ -2,6 +2,7 @@
 #   make          build bin/*             make test       every test         make demo       the whole road
 #   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
 #   make install  PREFIX, DESTDIR         make bench      speed, as JSONL    make crash      kill -9, resume
+#   make smollm2  a pretrained model       make oracle   against the peers
 #   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found
 PREFIX  ?= /usr/local
 DESTDIR ?=

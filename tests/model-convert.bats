@@ -196,11 +196,12 @@ tensor_type() {
     }
     edit '.pre_tokenizer.pretokenizers |= [.[0], .[0], .[1]]'
     fails 'edited/tokenizer.json: GGUF has no name for this pre-tokenizer' -o m.gguf edited
-    edit '.model.vocab["a b"] = 599 | .model.vocab |= with_entries(select(.key != "<tool_call>")) |
-          .added_tokens |= map(select(.id != 599)) | .model.merges += [["a b", "a b"]] | .model.vocab["a ba b"] = 598'
-    fails 'edited/tokenizer.json: merge 338: a token holds a blank' -o m.gguf edited
-    edit '.added_tokens[3].id = 600'
-    fails 'edited/tokenizer.json: token "<think>" has the id 600, beyond the 600 of the model' -o m.gguf edited
+    edit 'def piece: if type == "array" then add else sub(" "; "") end; (.model.merges[-2:] | map(piece)) as [$a, $b] |
+          .model.vocab |= with_entries(.key |= ({($a): "a b", ($b): "a ba b"}[.] // .)) |
+          .model.merges |= .[:-2] + [["a b", "a b"]]'
+    fails 'edited/tokenizer.json: merge 336: a token holds a blank' -o m.gguf edited
+    edit '.added_tokens += [.added_tokens[3] | .id = 600 | .content = "<more>"]'
+    fails 'edited/tokenizer.json: token "<more>" has the id 600, beyond the 600 of the model' -o m.gguf edited
     edit '.model.type = "Unigram"'
     fails 'edited/tokenizer.json: the model is of type Unigram, not BPE' -o m.gguf edited
     [[ "$(convert -o no/such/m llama-tiny 2>&1)" == "model-convert: no/such/m.tmp."*": No such file or directory" ]]

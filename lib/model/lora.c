@@ -66,7 +66,6 @@ struct lora *lora_new(const struct model *m, int rank, double alpha, double scal
         append(l, pair, i / N_PROJ, i % N_PROJ);
     }
     params_finish(&l->p);
-    l->p.data = params_block(&l->p);
     return l;
 }
 
@@ -118,6 +117,7 @@ size_t lora_frozen_bytes(const struct lora *l) {
 void lora_init(struct model *m, const struct lora_options *o, const char *base, uint64_t seed) {
     struct lora *l = lora_new(m, (int)o->rank, o->alpha, o->alpha / (double)o->rank, o->targets);
 
+    l->p.data = params_block(&l->p);
     for (int i = 0; i < l->p.n_tensors; i += 2) {       /* A; B stays zero */
         const struct tensor *t = &l->p.tensors[i];
         struct rng r = rng_start(seed, "lora-init", t->name);

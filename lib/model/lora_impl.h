@@ -12,7 +12,7 @@ struct lora_module {
 };
 extern const struct lora_module lora_modules[N_PROJ];
 
-/* An adapter of zeros for this model, not yet part of it; lora_freeze keeps W0 of its pairs. */
+/* The layout of an adapter for this model (p.data NULL), not yet part of it; lora_freeze keeps W0 of its pairs. */
 struct lora *lora_new(const struct model *m, int rank, double alpha, double scale, unsigned targets);
 void lora_freeze(struct lora *l, const struct model *m);
 

@@ -136,7 +136,10 @@ int lora_load(struct model *m, const char *dir, struct err *err) {
     if (obj && r) err_prefix(err, "%s/adapter_config.json", dir);
     json_decref(obj);
     buf_printf(&path, "%s/adapter_model.safetensors", dir);
-    if (!r) r = params_load(&l->p, l->p.data, path.s, err);
+    if (!r && !(r = params_load(&l->p, NULL, path.s, err))) {    /* the file has what the rank claims */
+        l->p.data = params_block(&l->p);
+        r = params_load(&l->p, l->p.data, path.s, err);
+    }
     buf_free(&path);
     if (!r && !(l->base = lora_base(dir, err))) r = -1;
     if (r) {
