@@ -50,7 +50,8 @@ def same_parameters(a, b):
 def check_safetensors(source, out, dtype):
     convert("--dtype", dtype, "-o", out, source)
     peer.load(out)
-    model, want = (AutoModelForCausalLM.from_pretrained(p, dtype=d).eval() for p, d in ((out, "auto"), (source, peer.DTYPES[dtype])))
+    model = AutoModelForCausalLM.from_pretrained(out, dtype="auto").eval()
+    want = AutoModelForCausalLM.from_pretrained(source, dtype=peer.DTYPES[dtype]).eval()
     a, b = AutoTokenizer.from_pretrained(out), AutoTokenizer.from_pretrained(source)
     ids = b(TEXTS[0])["input_ids"]
     assert model.dtype == want.dtype and same_parameters(want, model), f"{out}: other parameters"
@@ -76,7 +77,7 @@ def round_inputs(model, kinds):
     for name, module in model.named_modules():
         kind = kinds.get(name + ".weight", kinds["model.embed_tokens.weight"])
         if isinstance(module, torch.nn.Linear) and kind != GGMLQuantizationType.F32:
-            module.register_forward_pre_hook(lambda _, x, kind=kind: torch.from_numpy(dequantize(quantize(x[0].numpy(), kind), kind)))
+            module.register_forward_pre_hook(lambda _, x, k=kind: torch.from_numpy(dequantize(quantize(x[0].numpy(), k), k)))
     return model
 
 
@@ -128,13 +129,16 @@ def check_gguf(source, out, dtype, prompts, tally):
     convert("-o", back, out)
     model, original = peer.load(back), peer.load(source)
     tokenizer, again = AutoTokenizer.from_pretrained(source), AutoTokenizer.from_pretrained(back)
+    same = all(again(t) == tokenizer(t) for t in TEXTS) and again.chat_template == tokenizer.chat_template
     kinds = check_bytes(out, original)
     tally.kinds |= {k.name for k in kinds.values()}
     tally.files += 1
     assert dtype != "f32" or same_parameters(original, model), f"{out}: other parameters"
-    assert all(again(t) == tokenizer(t) for t in TEXTS) and again.chat_template == tokenizer.chat_template, f"{out}: another tokenizer"
-    assert [model.config.eos_token_id, model.config.bos_token_id] == [original.config.eos_token_id, original.config.bos_token_id]
-    llama = Llama(str(out), n_ctx=256, logits_all=True, verbose=False, n_threads=1, n_threads_batch=1, flash_attn=False, type_k=0, type_v=0)
+    assert same, f"{out}: another tokenizer"
+    for key in "eos_token_id", "bos_token_id":
+        assert getattr(model.config, key) == getattr(original.config, key), f"{out}: another {key}"
+    llama = Llama(str(out), n_ctx=256, logits_all=True, verbose=False, n_threads=1, n_threads_batch=1,
+                  flash_attn=False, type_k=0, type_v=0)
     for text in TEXTS + prompts:
         ids = llama.tokenize(text.encode(), add_bos=False, special=True)
         assert ids == again(text, add_special_tokens=False)["input_ids"], f"{out}: other tokens of {text!r}"

@@ -153,10 +153,10 @@ def prompt_ids(tokenizer, prompt):
 
 
 def token_logprobs(model, head, tokens):
-    """Log-probability of each token, and of the best in its place."""
+    """Log-probability of each token behind those of the head."""
     with torch.no_grad():
         logp = model(torch.tensor([head + tokens])).logits[0, len(head) - 1:-1].log_softmax(-1)
-    return logp.gather(-1, torch.tensor(tokens)[:, None])[:, 0], logp.max(-1).values
+    return logp.gather(-1, torch.tensor(tokens)[:, None])[:, 0]
 
 
 def frequencies(config, scaled=True):
@@ -196,7 +196,7 @@ class Worst:
         for record in records:
             head = prompt_ids(tokenizer, record["prompt"])
             for sample in record["samples"] if len(head) <= longest else []:
-                gaps += (token_logprobs(model, head, sample["tokens"])[0] - torch.tensor(sample["logprobs"])).abs().tolist()
+                gaps += (token_logprobs(model, head, sample["tokens"]) - torch.tensor(sample["logprobs"])).abs().tolist()
         assert gaps, f"{path}: no tokens"
         assert max(gaps) < limit, f"{describe(model.config)}, {path.name}: {max(gaps):.2g}"
         self.compared += len(gaps)

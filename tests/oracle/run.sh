@@ -40,14 +40,14 @@ done > "$world/cases.jsonl"
 passed=0 failed=0
 : > $out/checks.jsonl
 
-# check NAME COMMAND...: passes when the command does; its last line has the figures.
+# check NAME COMMAND...: passes when the command does; what it prints are the figures.
 check() {
     local name=$1 start=$SECONDS status=ok
     shift
     [ -z "${ONLY-}" ] || [[ " $ONLY " == *" $name "* ]] || return 0
     "$@" > $out/log 2> $out/errors || status='not ok'
     if [ "$status" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); sed 's/^/# /' $out/log $out/errors; fi
-    echo "$status $name: $(tail -n 1 $out/log)"
+    echo "$status $name: $(grep -vx 'seed [0-9]*' $out/log | paste -sd ';' | sed 's/;/; /g; s/^\(.\{400\}\).*/\1.../')"
     jq -Rnc --arg name "$name" --arg status "$status" --argjson seconds $((SECONDS - start)) \
         '{check: $name, status: $status, seconds: $seconds, printed: [inputs]}' < $out/log >> $out/checks.jsonl
 }
