@@ -429,6 +429,7 @@ stopped_by() {
 }
 
 @test "sft-train: --dry-run tells the memory that the run then takes" {
+    [ -z "${ASAN_OPTIONS-}" ] || skip "AddressSanitizer takes memory of its own"
     model-init --quiet --tokenizer "$base" --hidden 256 --layers 6 --heads 4 --vocab 8192 -o wide
     for k in {1..40}; do jq -nc --argjson k $k '{prompt: ("some words " * $k), completion: ("and more " * 9)}'; done > long.jsonl
     for options in "--leaves 1" "--leaves 4 --gradient-checkpointing" "--lora-rank 8 --leaves 2" \
