@@ -143,7 +143,7 @@ def rollout(path, prompts, *options):
     """Rollout records of a model for prompts."""
     lines = "".join(json.dumps({"prompt": p}) + "\n" for p in prompts)
     out = run("rollout", "-m", path, "--no-scores", "--max-tokens", 24, *options, data=lines)
-    return [json.loads(line) for line in out.splitlines()]
+    return [json.loads(line) for line in out.split("\n") if line]
 
 
 def prompt_ids(tokenizer, prompt):

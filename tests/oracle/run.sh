@@ -47,7 +47,7 @@ check() {
     [ -z "${ONLY-}" ] || [[ " $ONLY " == *" $name "* ]] || return 0
     "$@" > $out/log 2> $out/errors || status='not ok'
     if [ "$status" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); sed 's/^/# /' $out/log $out/errors; fi
-    echo "$status $name: $(grep -vx 'seed [0-9]*' $out/log | paste -sd ';' | sed 's/;/; /g; s/^\(.\{400\}\).*/\1.../')"
+    echo "$status $name: $(grep -vx 'seed [0-9]*' $out/log | paste -sd ';' | sed 's/;\([^ ]\)/; \1/g; s/^\(.\{400\}\).*/\1.../')"
     jq -Rnc --arg name "$name" --arg status "$status" --argjson seconds $((SECONDS - start)) \
         '{check: $name, status: $status, seconds: $seconds, printed: [inputs]}' < $out/log >> $out/checks.jsonl
 }
