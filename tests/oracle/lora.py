@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 import peer
 
 MATRICES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-ROUNDING = 1e-6         # of a merged matrix, beside its greatest number
+ROUNDING = 1e-6         # of a merged matrix, beside the greatest sum of its terms' sizes
 
 
 def targets(r):
@@ -51,12 +51,20 @@ def theirs(r, base, scratch):
     return scratch / "theirs"
 
 
+def terms(module):
+    """The greatest |W| + scale |B| |A| of an adapted matrix: what its rounding is to be measured by."""
+    a, b = module.lora_A["default"].weight.abs(), module.lora_B["default"].weight.abs()
+    return float((module.base_layer.weight.abs() + module.scaling["default"] * b @ a).max())
+
+
 def check_merged(adapted, adapter, scratch):
     out = scratch / f"{adapter.parent.name}-merged"
     peer.run("model-convert", "--merge", "-o", out, adapter)
+    summed = {name.removeprefix("base_model.model.") + ".weight": terms(m) for name, m in adapted.named_modules()
+              if hasattr(m, "lora_A")}
     want, worst = dict(adapted.merge_and_unload().named_parameters()), 0
     for name, p in peer.load(out).named_parameters():
-        worst = max(worst, float((p - want[name]).abs().max() / want[name].abs().max()))
+        worst = max(worst, float((p - want[name]).abs().max() / summed.get(name, want[name].abs().max())))
     assert worst < ROUNDING, f"{adapter}: merged matrices differ by {worst:.2g}"
     return worst
 
