@@ -107,7 +107,8 @@ class Tally:
         worst = np.abs(llama.scores[:len(own)] - own).max()
         moved = np.abs(logits(rounded, ids + here) - own).max()
         self.worst, self.moved, self.texts = max(self.worst, worst), max(self.moved, moved), self.texts + 1
-        assert worst < 3 * moved + 3e-4, f"logits differ by {worst:.2g}, and by {moved:.2g} for their inputs' rounding"
+        assert worst < 3 * moved + 3e-4, (f"{peer.describe(model.config)}: logits differ by {worst:.2g}, "
+                                          f"and by {moved:.2g} for their inputs' rounding")
         there = greedy(llama, ids, len(here))
         if here == there:
             self.equal += 1
@@ -115,7 +116,8 @@ class Tally:
         k = next(i for i in range(len(here)) if here[i] != there[i])
         gap = own[len(ids) + k - 1, here[k]] - own[len(ids) + k - 1, there[k]]
         self.tie = max(self.tie, gap)
-        assert -3e-4 < gap < 2 * worst, f"token {k} of the text is {there[k]}, not {here[k]}, which is ahead by {gap:.2g}"
+        assert -3e-4 < gap < 2 * worst, (f"{peer.describe(model.config)}: token {k} of the text is {there[k]}, "
+                                         f"not {here[k]}, which is ahead by {gap:.2g}")
 
     def __str__(self):
         return (f"{self.files} files ({' '.join(sorted(self.kinds))}), logits within {self.worst:.1g}"
@@ -135,6 +137,7 @@ def check_gguf(source, out, dtype, prompts, tally):
     tally.files += 1
     assert dtype != "f32" or same_parameters(original, model), f"{out}: other parameters"
     assert same, f"{out}: another tokenizer"
+    original.load_state_dict(model.state_dict())      # the original's configuration with the parameters of the file
     for key in "eos_token_id", "bos_token_id":
         assert getattr(model.config, key) == getattr(original.config, key), f"{out}: another {key}"
     llama = Llama(str(out), n_ctx=256, logits_all=True, verbose=False, n_threads=1, n_threads_batch=1,
@@ -142,10 +145,10 @@ def check_gguf(source, out, dtype, prompts, tally):
     for text in TEXTS + prompts:
         ids = llama.tokenize(text.encode(), add_bos=False, special=True)
         assert ids == again(text, add_special_tokens=False)["input_ids"], f"{out}: other tokens of {text!r}"
-    rounded = round_inputs(model, kinds)
+    rounded = round_inputs(original, kinds)
     for record in peer.rollout(back, prompts, "--greedy"):
         ids = tokenizer(record["prompt"], add_special_tokens=False)["input_ids"]
-        tally.text(llama, model, rounded, ids, record["samples"][0]["tokens"])
+        tally.text(llama, original, rounded, ids, record["samples"][0]["tokens"])
 
 
 def check(r, source, scratch, tallies):
