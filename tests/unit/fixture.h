@@ -40,6 +40,18 @@ static UNUSED_OK float *fixture_npy(const char *path, size_t *n) {
     return x;
 }
 
+/* The greatest difference of n numbers; NaN where one is none. */
+static UNUSED_OK double worst(const real *got, const real *want, size_t n) {
+    double w = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double e = fabs((double)got[i] - (double)want[i]);
+
+        if (!(e <= w)) w = e;
+    }
+    return w;
+}
+
 /* Sequences of a batch.json, packed; targets: every token but each sequence's first. */
 struct fixture_batch {
     int *tokens, *starts;           /* first completion token of each sequence */

@@ -238,6 +238,10 @@ static void check_sums(const struct kernels *k, int n) {
     k->scale(c.x, 0.3f, (size_t)n);
     for (int i = 0; i < n; i++) CHECK(c.x[i] == (a.x[i] + b.x[i]) * 0.3f);
     check_guard(&c, n);
+    c = a;
+    k->axpy(c.x, 0.3f, b.x, n);
+    for (int i = 0; i < n; i++) CHECK_NEAR(c.x[i], (double)a.x[i] + (double)0.3f * (double)b.x[i], 1e-6);
+    check_guard(&c, n);
 }
 
 static void check_adamw(const struct kernels *k) {

@@ -22,17 +22,6 @@ struct run {
     struct hash bits;
 };
 
-static double worst(const real *got, const real *want, size_t n) {
-    double w = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        double e = fabs((double)got[i] - (double)want[i]);
-
-        if (!(e <= w)) w = e;
-    }
-    return w;
-}
-
 static const char *file(const struct run *r, char path[4096], const char *name) {
     return fixture_path(path, 4096, r->root, "lora", r->name, name);
 }
