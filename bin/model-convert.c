@@ -9,7 +9,6 @@
 #include "base/cli.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "io/atomic.h"
 #include "io/jsonl.h"
 #include "model/gguf_config.h"
 #include "model/gguf_params.h"
@@ -109,7 +108,7 @@ static int read_folder(struct source *s, const char *path, bool merge, struct er
 
 static int merge_adapter(struct model *m, const char *path, struct err *err) {
     char *dir = model_dir_resolve(path);
-    int r = lora_load(m, dir, err);
+    int r = lora_load(m, dir, false, err);
 
     free(dir);
     lora_free(m->lora);         /* merged: a model like any other */
@@ -131,18 +130,14 @@ static int write_generation(const struct config *c, const char *dir, struct err 
     static const char *const keys[] = { "bos_token_id", "eos_token_id", "pad_token_id" };
     char *path = rundir_path(dir, "generation_config.json");
     json_t *all = config_json(c), *j = json_object();
-    struct atomic_file f;
-    int r = 0;
+    int r;
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         json_t *id = json_object_get(all, keys[i]);
 
         if (!json_is_null(id)) json_object_set(j, keys[i], id);
     }
-    if (access(path, F_OK) && !(r = atomic_open(&f, path, err))) {
-        jsonl_write(f.f, j);
-        r = atomic_commit(&f, err);
-    }
+    r = access(path, F_OK) ? jsonl_save(j, dir, "generation_config.json", false, err) : 0;
     json_decref(all);
     json_decref(j);
     free(path);

@@ -7,7 +7,6 @@
 
 #include "base/cli.h"
 #include "base/mem.h"
-#include "io/atomic.h"
 #include "io/jsonl.h"
 #include "model/model.h"
 #include "text/bpe.h"
@@ -97,7 +96,6 @@ static int write_tokenizer_config(const struct bpe *t, const char *dir, struct e
     char *path = rundir_path(dir, "tokenizer_config.json");
     size_t n;
     const char *end = bpe_piece(t, end_token(t), &n);
-    struct atomic_file f;
     struct stat st;
     json_t *j;
     int r = 0;
@@ -106,10 +104,7 @@ static int write_tokenizer_config(const struct bpe *t, const char *dir, struct e
         j = json_pack("{s:s, s:s%, s:s%, s:b, s:s}", "tokenizer_class", "PreTrainedTokenizerFast",
                       "eos_token", end, n, "pad_token", end, n,
                       "clean_up_tokenization_spaces", 0, "chat_template", CHAT_PLAIN_TEMPLATE);
-        if (!(r = atomic_open(&f, path, err))) {
-            jsonl_write(f.f, j);
-            r = atomic_commit(&f, err);
-        }
+        r = jsonl_save(j, dir, "tokenizer_config.json", false, err);
         json_decref(j);
     }
     free(path);

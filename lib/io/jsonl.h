@@ -47,6 +47,9 @@ json_t *jsonl_load(const char *path, struct err *err);
  * or 17. A failed write is sticky in f: check it at the end (cli_finish). */
 void jsonl_write(FILE *f, const json_t *rec);
 
+/* Writes DIR/NAME, complete or not at all: one compact line, or an indented text for people. 0 or -1. */
+int jsonl_save(const json_t *obj, const char *dir, const char *name, bool indented, struct err *err);
+
 /* Fields of an object. Each returns 0, or -1 with `"field" is missing or not a ...`.
  * Strings and containers are borrowed from the record. */
 int jsonl_string(const json_t *rec, const char *field, const char **out, struct err *err);

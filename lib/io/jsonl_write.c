@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "io/atomic.h"
 #include "io/jsonl.h"
 
 static void write_value(FILE *f, const json_t *v);
@@ -115,4 +117,22 @@ void jsonl_write(FILE *f, const json_t *rec) {
     write_value(f, rec);
     putc_unlocked('\n', f);
     funlockfile(f);
+}
+
+int jsonl_save(const json_t *obj, const char *dir, const char *name, bool indented, struct err *err) {
+    struct atomic_file a;
+    struct buf path = { 0 };
+    int r;
+
+    buf_printf(&path, "%s/%s", dir, name);
+    r = atomic_open(&a, path.s, err);
+    buf_free(&path);
+    if (r) return -1;
+    if (!indented) {
+        jsonl_write(a.f, obj);
+    } else {
+        json_dumpf(obj, a.f, JSON_INDENT(2));
+        putc('\n', a.f);
+    }
+    return atomic_commit(&a, err);
 }

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/buf.h"
-#include "io/atomic.h"
+#include "io/jsonl.h"
 
 static const struct {
     const char *name, *class_name;
@@ -101,21 +100,13 @@ json_t *config_json(const struct config *c) {
 }
 
 int config_save(const struct config *cfg, const char *dir, const char *dtype, struct err *err) {
-    struct atomic_file a;
-    struct buf path = { 0 };
-    json_t *obj;
+    json_t *obj = config_json(cfg);
     int r;
 
-    buf_printf(&path, "%s/config.json", dir);
-    r = atomic_open(&a, path.s, err);
-    buf_free(&path);
-    if (r) return -1;
-    obj = config_json(cfg);
     json_object_set_new(obj, "torch_dtype", json_string(dtype));
-    json_dumpf(obj, a.f, JSON_INDENT(2));
-    putc('\n', a.f);
+    r = jsonl_save(obj, dir, "config.json", true, err);
     json_decref(obj);
-    return atomic_commit(&a, err);
+    return r;
 }
 
 bool config_is_eos(const struct config *cfg, int token) {

@@ -139,7 +139,7 @@ struct merge {
     int tiles;
 };
 
-/* n numbers of W0 from `at` on. */
+/* n numbers of W0 from `at` on; where W0 is not kept, w holds it still. */
 static void read_frozen(const struct lora *l, size_t at, int n, real *w) {
     float part[256];
 

@@ -2,7 +2,7 @@
  *
  * The model's block always holds the merged W, so that forward, decoding and backward's way to the inputs know
  * nothing of adapters, and what is sampled has the bits of what is trained. W0 of the adapted matrices is kept
- * beside it, in bf16 where that loses nothing. The rest of the model is frozen: no gradient, no moments.
+ * beside it, in bf16 where that loses nothing, as long as the adapter is trained. The rest of the model is frozen: no gradient, no moments.
  *     dW = dy^T x:  dB = scale dW A^T = scale dy^T (x A^T),  dA = scale B^T dW = (scale dy B)^T x */
 #ifndef MODEL_LORA_H
 #define MODEL_LORA_H
@@ -57,8 +57,9 @@ bool lora_is_adapter(const char *dir);
 /* Folder of the base that the adapter in DIR names; free() it. NULL with a sentence. */
 char *lora_base(const char *dir, struct err *err);
 
-/* Reads DIR's adapter for the model, its base, and merges it. 0 or -1. */
-int lora_load(struct model *m, const char *dir, struct err *err);
+/* Reads DIR's adapter for the model, its base, and merges it. Unless it will be trained W0 is not kept, and it
+ * cannot be merged again. 0 or -1. */
+int lora_load(struct model *m, const char *dir, bool trained, struct err *err);
 
 /* Writes adapter_config.json and adapter_model.safetensors into DIR. 0 or -1. */
 int lora_save(const struct model *m, const char *dir, struct err *err);
@@ -74,6 +75,7 @@ void lora_backward(const struct model *m, int layer, enum proj first, int n, rea
 /* Bytes that the frozen matrices take beside the model's block. */
 size_t lora_frozen_bytes(const struct lora *l);
 
+/* NULL is fine. */
 void lora_free(struct lora *l);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "io/atomic.h"
 #include "io/jsonl.h"
 #include "model/lora_impl.h"
 
@@ -126,7 +125,7 @@ int lora_read_config(const struct model *m, const json_t *obj, struct lora **l, 
     return 0;
 }
 
-int lora_load(struct model *m, const char *dir, struct err *err) {
+int lora_load(struct model *m, const char *dir, bool trained, struct err *err) {
     json_t *obj = load_config(dir, err);
     struct buf path = { 0 };
     struct lora *l = NULL;
@@ -146,7 +145,7 @@ int lora_load(struct model *m, const char *dir, struct err *err) {
         lora_free(l);
         return -1;
     }
-    lora_freeze(l, m);
+    if (trained) lora_freeze(l, m);
     m->lora = l;
     one = pool_new(1);
     lora_merge(m, one);
@@ -159,28 +158,18 @@ static json_t *config_json_of(const struct lora *l) {
 
     for (int p = 0; p < N_PROJ; p++)
         if (l->targets >> p & 1) json_array_append_new(names, json_string(lora_modules[p].name));
-    return json_pack("{s:s, s:n, s:s, s:s, s:b, s:b, s:b, s:i, s:f, s:f, s:b, s:o}", "peft_type", "LORA", "auto_mapping",
+    return json_pack("{s:s, s:n, s:s, s:s, s:b, s:b, s:b, s:i, s:f, s:f, s:b, s:o, s:s}", "peft_type", "LORA", "auto_mapping",
                      "base_model_name_or_path", l->base, "bias", "none", "fan_in_fan_out", 0, "inference_mode", 1,
                      "init_lora_weights", 1, "r", l->rank, "lora_alpha", l->alpha, "lora_dropout", 0.0, "use_rslora",
-                     (int)l->rs, "target_modules", names);
+                     (int)l->rs, "target_modules", names, "task_type", "CAUSAL_LM");
 }
 
 static int save_config(const struct lora *l, const char *dir, struct err *err) {
-    struct atomic_file a;
-    struct buf path = { 0 };
-    json_t *obj;
-    int r;
+    json_t *obj = config_json_of(l);
+    int r = jsonl_save(obj, dir, "adapter_config.json", true, err);
 
-    buf_printf(&path, "%s/adapter_config.json", dir);
-    r = atomic_open(&a, path.s, err);
-    buf_free(&path);
-    if (r) return -1;
-    obj = config_json_of(l);
-    json_object_set_new(obj, "task_type", json_string("CAUSAL_LM"));
-    json_dumpf(obj, a.f, JSON_INDENT(2));
-    putc('\n', a.f);
     json_decref(obj);
-    return atomic_commit(&a, err);
+    return r;
 }
 
 int lora_save(const struct model *m, const char *dir, struct err *err) {

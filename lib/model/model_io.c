@@ -84,14 +84,14 @@ static struct model *load_plain(const char *dir, struct err *err) {
     return NULL;
 }
 
-struct model *model_load_trained(const char *dir, struct err *err) {
+static struct model *load(const char *dir, bool trained, struct err *err) {
     struct model *m;
     char *base;
 
     if (!lora_is_adapter(dir)) return load_plain(dir, err);
     if (!(base = lora_base(dir, err))) return NULL;
     m = load_plain(base, err);
-    if (m && lora_load(m, dir, err)) {
+    if (m && lora_load(m, dir, trained, err)) {
         model_free(m);
         m = NULL;
     }
@@ -99,8 +99,12 @@ struct model *model_load_trained(const char *dir, struct err *err) {
     return m;
 }
 
+struct model *model_load_trained(const char *dir, struct err *err) {
+    return load(dir, true, err);
+}
+
 struct model *model_load(const char *dir, struct err *err) {
-    struct model *m = model_load_trained(dir, err);
+    struct model *m = load(dir, false, err);
 
     if (!m) return NULL;
     lora_free(m->lora);         /* merged: a model like any other */

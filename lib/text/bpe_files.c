@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "io/atomic.h"
 #include "io/jsonl.h"
 
 char *bpe_files_path(const char *path) {
@@ -66,23 +65,9 @@ int bpe_files_load(struct bpe_files *f, const char *path, struct err *err) {
     return f->config ? 0 : -1;
 }
 
-static int save(const json_t *obj, const char *dir, const char *name, struct err *err) {
-    struct atomic_file a;
-    char *path;
-    int r;
-
-    if (asprintf(&path, "%s/%s", dir, name) < 0) abort();
-    if (!(r = atomic_open(&a, path, err))) {
-        jsonl_write(a.f, obj);
-        r = atomic_commit(&a, err);
-    }
-    free(path);
-    return r;
-}
-
 int bpe_files_save(const struct bpe_files *f, const char *dir, struct err *err) {
-    return save(f->tokenizer, dir, "tokenizer.json", err) ||
-           save(f->config, dir, "tokenizer_config.json", err) ? -1 : 0;
+    return jsonl_save(f->tokenizer, dir, "tokenizer.json", false, err) ||
+           jsonl_save(f->config, dir, "tokenizer_config.json", false, err) ? -1 : 0;
 }
 
 void bpe_files_free(struct bpe_files *f) {

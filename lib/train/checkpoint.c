@@ -75,19 +75,6 @@ int checkpoint_copy_tokenizer(const char *dir, const char *to, struct err *err) 
     return r;
 }
 
-static int save_state(const char *dir, const json_t *state, struct err *err) {
-    char *path = rundir_path(dir, "state.json");
-    struct atomic_file f;
-    int r = atomic_open(&f, path, err);
-
-    if (!r) {
-        jsonl_write(f.f, state);
-        r = atomic_commit(&f, err);
-    }
-    free(path);
-    return r;
-}
-
 static int save_block(const char *dir, const char *name, const struct params *p, const real *block, struct err *err) {
     char *path = rundir_path(dir, name);
     int r = params_save(p, block, ST_F32, path, err);
@@ -105,7 +92,7 @@ int checkpoint_save(const struct rundir *r, long step, const struct model *m, co
     json_object_set_new(state, "optimizer_step", json_integer(a->step));
     bad = model_save(m, dir, err) || checkpoint_copy_tokenizer(base, dir, err) ||
           save_block(dir, "exp_avg.safetensors", model_trained(m), a->m, err) ||
-          save_block(dir, "exp_avg_sq.safetensors", model_trained(m), a->v, err) || save_state(dir, state, err);
+          save_block(dir, "exp_avg_sq.safetensors", model_trained(m), a->v, err) || jsonl_save(state, dir, "state.json", false, err);
     if (bad) rundir_remove(dir);            /* a full disk gets its room back */
     free(dir);
     return bad || rundir_commit(r, step, err) ? -1 : 0;

@@ -35,7 +35,7 @@ static void run_open(struct run *r, const char *root, const char *name, int thre
     CHECK(r->ref);
     snprintf(model, sizeof model, "%s", json_string_value(json_object_get(r->ref, "model")));
     r->m = model_load(fixture_path(path, sizeof path, root, model, "", NULL), &err);
-    if (!r->m || lora_load(r->m, file(r, path, NULL), &err)) fprintf(stderr, "%s\n", err.msg);
+    if (!r->m || lora_load(r->m, file(r, path, NULL), true, &err)) fprintf(stderr, "%s\n", err.msg);
     CHECK(r->m && r->m->lora);
     r->d = decoder_new(r->m, r->pool);
     if (recompute) decoder_recompute(r->d);
