@@ -1,8 +1,6 @@
 /* config — defaults, checks, and writing; config_read.c reads. */
 #include "model/config.h"
 
-#include <stdio.h>
-
 #include "io/jsonl.h"
 
 static const struct {
