@@ -1,37 +1,18 @@
 /* prompt — view of a case → question, completion, slots. */
-#include "text/prompt.h"
+#include "text/prompt_own.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "io/jsonl.h"
-#include "text/view.h"
 
-/* What is rendered: the view, the template, and how much of the evidence the question shows. */
-struct job {
-    struct view v;
-    const struct template *t;
-    const struct prompt_options *o;
-    int only;                   /* the one candidate in question (rate), or -1 */
-    int contenders;             /* candidates that the completion visits */
-    bool other[VIEW_MAX];       /* behind the contenders in the order of evidence */
-    size_t shown[VIEW_MAX];     /* chains shown of each candidate */
-    size_t history;             /* items of history shown */
-};
-
-/* Small texts that values point at while a section is filled. */
-struct chain_text {
-    char cite[24], gap[24], r[3][16];
-};
-
-static void label_text(char out[2], int c) {
+void prompt_label(char out[2], int c) {
     out[0] = (char)('A' + c);
     out[1] = 0;
 }
 
-static void rating_text(char out[16], const json_t *rating) {
+void prompt_rating(char out[16], const json_t *rating) {
     if (json_is_number(rating)) snprintf(out, 16, "%.3g", json_number_value(rating));
     else snprintf(out, 16, "?");
 }
@@ -42,17 +23,14 @@ static const char *text_of(const json_t *rec, const char *field) {
     return s ? s : "";
 }
 
-/* Values of chain k of candidate c, for the edges and the thoughts. */
-enum { CHAIN_VALUES = 10 };
-
-static void chain_values(struct value values[CHAIN_VALUES], struct chain_text *s, const struct job *j,
+void prompt_chain_values(struct value values[CHAIN_VALUES], struct chain_text *s, const struct prompt_job *j,
                          int c, size_t k) {
     const json_t *chain = json_array_get(j->v.chains[c], k);
     const json_t *ratings = json_object_get(chain, "ratings");
 
     snprintf(s->cite, sizeof s->cite, "%c%zu", 'A' + c, k + 1);
     snprintf(s->gap, sizeof s->gap, "%+.0f", json_number_value(json_object_get(chain, "gap")));
-    for (size_t e = 0; e < 3; e++) rating_text(s->r[e], json_array_get(ratings, e));
+    for (size_t e = 0; e < 3; e++) prompt_rating(s->r[e], json_array_get(ratings, e));
     memcpy(values, (struct value[CHAIN_VALUES]){
         { "cite", s->cite }, { "item", text_of(chain, "item") }, { "title", view_title(chain) },
         { "user", text_of(chain, "user") }, { "candidate", view_title(j->v.candidate[c]) },
@@ -60,8 +38,7 @@ static void chain_values(struct value values[CHAIN_VALUES], struct chain_text *s
     }, CHAIN_VALUES * sizeof *values);
 }
 
-/* One chain with edges 1 .. uncovered in words and the rest masked. */
-static void add_chain(struct buf *out, const struct job *j, int c, size_t k, int uncovered) {
+void prompt_chain(struct buf *out, const struct prompt_job *j, int c, size_t k, int uncovered) {
     static const char *const names[] = { "edge1", "edge2", "edge3", "edge4" };
     struct value edges[] = { { "cite", NULL }, { "label", NULL }, { "edge1", NULL }, { "edge2", NULL },
                              { "edge3", NULL }, { "edge4", NULL }, { NULL, NULL } };
@@ -70,8 +47,8 @@ static void add_chain(struct buf *out, const struct job *j, int c, size_t k, int
     struct buf text[4] = { { 0 } };
     char label[2];
 
-    chain_values(values, &s, j, c, k);
-    label_text(label, c);
+    prompt_chain_values(values, &s, j, c, k);
+    prompt_label(label, c);
     edges[0].text = s.cite;
     edges[1].text = label;
     for (int e = 0; e < 4; e++) {
@@ -84,20 +61,20 @@ static void add_chain(struct buf *out, const struct job *j, int c, size_t k, int
     for (int e = 0; e < 4; e++) buf_free(&text[e]);
 }
 
-static void add_candidate(struct buf *out, const struct job *j, int c) {
+static void add_candidate(struct buf *out, const struct prompt_job *j, int c) {
     const json_t *cand = j->v.candidate[c];
     const json_t *genres = json_object_get(cand, "genres");
     char label[2], year[24] = "", count[16], drawn[16], level[2] = { j->v.level[c], 0 };
     struct buf chains = { 0 }, genre = { 0 };
 
-    label_text(label, c);
+    prompt_label(label, c);
     if (json_is_number(json_object_get(cand, "year")))
         snprintf(year, sizeof year, "%.6g", json_number_value(json_object_get(cand, "year")));
     snprintf(count, sizeof count, "%d", j->v.count[c]);
     snprintf(drawn, sizeof drawn, "%d", j->v.drawn);
     for (size_t g = 0; g < json_array_size(genres); g++)
         buf_printf(&genre, "%s%s", g ? ", " : "", json_string_value(json_array_get(genres, g)));
-    for (size_t k = 0; k < j->shown[c]; k++) add_chain(&chains, j, c, k, 3);
+    for (size_t k = 0; k < j->shown[c]; k++) prompt_chain(&chains, j, c, k, 3);
     template_fill(out, j->t, j->other[c] ? SEC_OTHER : SEC_CANDIDATE, (struct value[]){
         { "label", label }, { "item", text_of(cand, "item") }, { "title", view_title(cand) },
         { "year", year }, { "genres", buf_text(&genre) }, { "count", count }, { "drawn", drawn },
@@ -107,7 +84,7 @@ static void add_candidate(struct buf *out, const struct job *j, int c) {
     buf_free(&genre);
 }
 
-static void add_history(struct buf *out, const struct job *j) {
+static void add_history(struct buf *out, const struct prompt_job *j) {
     size_t n = json_array_size(j->v.history);
 
     for (size_t i = n - j->history; i < n; i++) {
@@ -115,14 +92,14 @@ static void add_history(struct buf *out, const struct job *j) {
         char rating[16];
 
         if (out->n) buf_puts(out, "\n");
-        rating_text(rating, json_object_get(h, "rating"));
+        prompt_rating(rating, json_object_get(h, "rating"));
         template_fill(out, j->t, SEC_HISTORY, (struct value[]){
             { "item", text_of(h, "item") }, { "title", view_title(h) }, { "rating", rating }, { NULL, NULL }
         });
     }
 }
 
-static void add_question(struct buf *out, const struct job *j) {
+static void add_question(struct buf *out, const struct prompt_job *j) {
     struct buf history = { 0 }, candidates = { 0 };
     char contenders[16];
 
@@ -142,7 +119,7 @@ static void add_question(struct buf *out, const struct job *j) {
 }
 
 /* Leaves out the weakest chain that is shown, or else the oldest item. Returns false when all is gone. */
-static bool shrink(struct job *j) {
+static bool shrink(struct prompt_job *j) {
     int weakest = -1;
 
     for (int c = 0; c < j->v.n; c++) {
@@ -157,127 +134,19 @@ static bool shrink(struct job *j) {
     return true;
 }
 
-/* The thoughts on a candidate's best shown chain: step k is filled from edges 1..k. */
-static void add_steps(struct buf *out, const struct job *j, int c) {
-    struct value values[CHAIN_VALUES];
-    struct chain_text s;
-    char label[2];
-
-    if (!j->shown[c]) {
-        label_text(label, c);
-        template_fill(out, j->t, SEC_NONE, (struct value[]){
-            { "label", label }, { "candidate", view_title(j->v.candidate[c]) }, { NULL, NULL } });
-        return;
-    }
-    chain_values(values, &s, j, c, 0);
-    for (int k = 0; k < 3; k++) template_fill(out, j->t, (enum section)(SEC_STEP1 + k), values);
-}
-
-static void add_visit(struct buf *out, const struct job *j, int c) {
-    char label[2], count[16], level[2] = { j->v.level[c], 0 };
-    struct buf steps = { 0 };
-
-    label_text(label, c);
-    snprintf(count, sizeof count, "%d", j->v.count[c]);
-    if (j->o->thoughts == THOUGHTS_CHAIN) add_steps(&steps, j, c);
-    if (j->o->thoughts == THOUGHTS_NONE) buf_puts(&steps, label);
-    else template_fill(out, j->t, SEC_VISIT, (struct value[]){
-        { "label", label }, { "candidate", view_title(j->v.candidate[c]) }, { "count", count },
-        { "level", level }, { "levels", j->v.levels[c] }, { "steps", buf_text(&steps) }, { NULL, NULL } });
-    if (j->o->thoughts == THOUGHTS_NONE) buf_puts(out, buf_text(&steps));
-    buf_free(&steps);
-}
-
-/* A candidate's letter as it stands behind the answer's prefix. */
-static void add_label(struct buf *out, const struct job *j, int c) {
-    char label[2];
-
-    label_text(label, c);
-    template_fill(out, j->t, SEC_LABEL, (struct value[]){ { "label", label }, { NULL, NULL } });
-}
-
-/* Visits the contenders up to the truth, then answers. */
-static void add_choice(struct buf *out, const struct job *j) {
-    for (int k = 0; k < j->contenders; k++) {
-        int c = j->v.by_evidence[k];
-
-        if (k) buf_puts(out, template_text(j->t, SEC_NEXT));
-        add_visit(out, j, c);
-        buf_puts(out, template_text(j->t, c == j->v.target ? SEC_YES : SEC_NO));
-        if (c == j->v.target) break;
-    }
-    buf_puts(out, template_text(j->t, SEC_ANSWER));
-    add_label(out, j, j->v.target);
-}
-
-static void add_rating(struct buf *out, const struct job *j, const json_t *rating) {
-    char text[16];
-
-    if (j->o->thoughts == THOUGHTS_CHAIN) add_steps(out, j, j->only);
-    rating_text(text, rating);
-    buf_puts(out, template_text(j->t, SEC_ANSWER));
-    buf_puts(out, text);
-}
-
 static json_t *message(const char *role, const struct buf *text) {
     return json_pack("[{s:s, s:s%}]", "role", role, "content", buf_text(text), text->n);
 }
 
-/* What rollout needs to find the slots: the words as they stand in the completion. A rating has no blank in
- * front: most tokenizers cut digits off, so that " 5" would be two tokens. */
-static json_t *slots(const struct job *j) {
-    json_t *labels = json_array();
-    json_t *out = json_pack("{s:s}", "answer", template_text(j->t, SEC_ANSWER));
-    bool verdicts = j->only < 0 && j->o->thoughts != THOUGHTS_ANSWER;
-
-    if (verdicts) {
-        json_object_set_new(out, "yes", json_string(template_text(j->t, SEC_YES)));
-        json_object_set_new(out, "no", json_string(template_text(j->t, SEC_NO)));
-        json_object_set_new(out, "next", json_string(template_text(j->t, SEC_NEXT)));
-    }
-    for (int k = 0; k < (j->only >= 0 ? 5 : j->v.n); k++) {
-        struct buf text = { 0 };
-
-        if (j->only >= 0) buf_printf(&text, "%d", k + 1);
-        else add_label(&text, j, k);
-        json_array_append_new(labels, json_stringn(buf_text(&text), text.n));
-        buf_free(&text);
-    }
-    json_object_set_new(out, "labels", labels);
-    return out;
-}
-
-/* Candidate number k of those that the completion visits. */
-static int visited(const struct job *j, int k) {
+int prompt_visited(const struct prompt_job *j, int k) {
     return j->only >= 0 ? j->only : j->v.by_evidence[k];
 }
 
-/* For each contender's best chain, what its writer may see at steps 1, 2, 3. The closing edge is there for
- * the true candidate alone: he sees it at a fourth step, with the answer. */
-static json_t *levels(const struct job *j) {
-    json_t *out = json_array();
-
-    for (int k = 0; k < j->contenders; k++) {
-        int c = visited(j, k), last = c == j->v.target ? 4 : 3;
-        json_t *steps = json_array();
-
-        for (int e = 1; e <= last && j->shown[c]; e++) {
-            struct buf text = { 0 };
-
-            add_chain(&text, j, c, 0, e);
-            json_array_append_new(steps, json_stringn(buf_text(&text), text.n));
-            buf_free(&text);
-        }
-        json_array_append_new(out, steps);
-    }
-    return out;
-}
-
-static json_t *small_numbers(const struct job *j, bool visit) {
+static json_t *small_numbers(const struct prompt_job *j, bool visit) {
     json_t *out = json_array();
 
     for (int k = 0; k < (visit ? j->contenders : j->v.n); k++)
-        json_array_append_new(out, json_integer(visit ? visited(j, k) : (json_int_t)j->shown[k]));
+        json_array_append_new(out, json_integer(visit ? prompt_visited(j, k) : (json_int_t)j->shown[k]));
     return out;
 }
 
@@ -290,7 +159,7 @@ static json_t *remaining(const json_t *rec) {
     return out;
 }
 
-static void plan(struct job *j) {
+static void plan(struct prompt_job *j) {
     size_t history = json_array_size(j->v.history);
 
     j->history = history < (size_t)j->o->history ? history : (size_t)j->o->history;
@@ -308,7 +177,7 @@ static void plan(struct job *j) {
 }
 
 /* Renders the question within the budget. */
-static int fit_question(struct buf *out, struct job *j, prompt_fits *fits, void *ctx, struct err *err) {
+static int fit_question(struct buf *out, struct prompt_job *j, prompt_fits *fits, void *ctx, struct err *err) {
     for (;;) {
         buf_clear(out);
         add_question(out, j);
@@ -328,7 +197,7 @@ static void set_rate_fields(json_t *out, const json_t *rec, int candidate) {
 
 json_t *prompt_record(const json_t *rec, int candidate, const struct template *t,
                       const struct prompt_options *o, prompt_fits *fits, void *ctx, struct err *err) {
-    struct job j = { .t = t, .o = o, .only = o->form == FORM_RATE ? candidate : -1 };
+    struct prompt_job j = { .t = t, .o = o, .only = o->form == FORM_RATE ? candidate : -1 };
     struct buf question = { 0 }, completion = { 0 };
     const json_t *rating = json_object_get(rec, "target_rating");
     const char *id;
@@ -338,20 +207,19 @@ json_t *prompt_record(const json_t *rec, int candidate, const struct template *t
     if (jsonl_string(rec, "id", &id, err) || view_read(&j.v, rec, err)) return NULL;
     plan(&j);
     if (fit_question(&question, &j, fits, ctx, err)) goto done;
-    if (j.only < 0) add_choice(&completion, &j);
-    else add_rating(&completion, &j, j.only == j.v.target ? rating : NULL);
-    if (j.only < 0) label_text(answer, j.v.target);
-    else rating_text(answer, j.only == j.v.target ? rating : NULL);
+    prompt_completion(&completion, &j, j.only == j.v.target ? rating : NULL);
+    if (j.only < 0) prompt_label(answer, j.v.target);
+    else prompt_rating(answer, j.only == j.v.target ? rating : NULL);
     out = remaining(rec);
     if (j.only >= 0) set_rate_fields(out, rec, j.only);
     json_object_set_new(out, "form", json_string(j.only < 0 ? "choose" : "rate"));
     json_object_set_new(out, "prompt", message("user", &question));
     json_object_set_new(out, "completion", message("assistant", &completion));
     json_object_set_new(out, "answer", json_string(answer));
-    json_object_set_new(out, "slots", slots(&j));
+    json_object_set_new(out, "slots", prompt_slots(&j));
     json_object_set_new(out, "visit", small_numbers(&j, true));
     json_object_set_new(out, "shown", small_numbers(&j, false));
-    if (o->levels) json_object_set_new(out, "levels", levels(&j));
+    if (o->levels) prompt_levels(out, &j);
 done:
     buf_free(&question);
     buf_free(&completion);

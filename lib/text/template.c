@@ -182,9 +182,10 @@ static const char *lookup(const struct value *values, const char *name, size_t n
     return "";
 }
 
-void template_fill(struct buf *out, const struct template *t, enum section s,
-                   const struct value *values) {
+void template_fill_around(struct buf *before, struct buf *after, const struct template *t, enum section s,
+                          const char *hole, const struct value *values) {
     const char *p = template_text(t, s);
+    struct buf *out = before;
 
     for (;;) {
         size_t n = strcspn(p, "{");
@@ -198,7 +199,13 @@ void template_fill(struct buf *out, const struct template *t, enum section s,
             continue;
         }
         n = strcspn(p + 1, "}");
-        buf_puts(out, lookup(values, p + 1, n));
+        if (hole && n == strlen(hole) && !memcmp(p + 1, hole, n)) out = after;
+        else buf_puts(out, lookup(values, p + 1, n));
         p += n + 2;
     }
+}
+
+void template_fill(struct buf *out, const struct template *t, enum section s,
+                   const struct value *values) {
+    template_fill_around(out, NULL, t, s, NULL, values);
 }

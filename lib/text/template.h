@@ -57,6 +57,10 @@ struct value {
 void template_fill(struct buf *out, const struct template *t, enum section s,
                    const struct value *values);
 
+/* The same, parted at the placeholder `hole`: what stands in front of it and what behind it. */
+void template_fill_around(struct buf *before, struct buf *after, const struct template *t, enum section s,
+                          const char *hole, const struct value *values);
+
 /* NULL is fine. */
 void template_free(struct template *t);
 
