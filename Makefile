@@ -42,6 +42,7 @@ lib/libr2rec64.a: $(LIB64)
 %.d64.o: %.c
 	$(CC) $(R2FLAGS) -DREAL_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
 
+bin/trace bin/tracefilter: LDLIBS += -lcurl
 $(BIN) $(BENCH) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
 	$(LINK)
 

@@ -1,9 +1,11 @@
-/* answer — labels and citations in a text. */
+/* answer — labels, citations and words in a text. */
+#define _GNU_SOURCE
 #include "text/answer.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *skip_blanks(const char *s) {
     while (isspace((unsigned char)*s)) s++;
@@ -56,4 +58,17 @@ bool answer_citation(const char *text, size_t *pos, struct citation *c) {
     }
     *pos += strlen(text + *pos);
     return false;
+}
+
+static bool in_word(char c) {
+    return isalnum((unsigned char)c) || (unsigned char)c > 127;
+}
+
+const char *answer_word(const char *text, const char *word, bool fold) {
+    size_t n = strlen(word);
+
+    if (!n) return NULL;
+    for (const char *p = text; (p = fold ? strcasestr(p, word) : strstr(p, word)); p++)
+        if (!(p > text && in_word(p[-1])) && !in_word(p[n])) return p;
+    return NULL;
 }

@@ -17,4 +17,8 @@ struct citation {
 /* Finds the next citation at or after *pos; moves *pos behind it. Returns false at the end. */
 bool answer_citation(const char *text, size_t *pos, struct citation *c);
 
+/* The first place where the word, or words, stand by themselves: no letter, digit or byte above 127 next to them.
+ * `fold`: in upper or lower case. NULL: nowhere, or the word is empty. */
+const char *answer_word(const char *text, const char *word, bool fold);
+
 #endif
