@@ -28,6 +28,7 @@ struct child {
     int to, from;           /* pipes; -1: closed */
     struct buf out, in;     /* still to be written; read and not yet taken */
     size_t written, taken;
+    bool failed;            /* it is not waited for */
 };
 
 static int start(struct child *c, const char *command, const int to[2], const int from[2], struct err *err) {
@@ -74,6 +75,7 @@ void child_free(struct child *c) {
     if (!c) return;
     if (c->to >= 0) close(c->to);
     if (c->from >= 0) close(c->from);
+    if (c->pid && c->failed) kill(c->pid, SIGTERM);
     if (c->pid) while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) continue;
     buf_free(&c->out);
     buf_free(&c->in);
@@ -132,7 +134,7 @@ static void drop_taken(struct child *c) {
     c->taken = 0;
 }
 
-int child_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err) {
+static int next_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err) {
     double end = progress_clock() + timeout;
 
     if (c->taken) drop_taken(c);
@@ -155,4 +157,11 @@ int child_line(struct child *c, double timeout, const char **line, size_t *n, st
         if (fds[1].revents) write_some(c);
         if (fds[0].revents && read_some(c, err)) return -1;
     }
+}
+
+int child_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err) {
+    int bad = next_line(c, timeout, line, n, err);
+
+    c->failed |= bad != 0;
+    return bad;
 }

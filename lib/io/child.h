@@ -11,7 +11,7 @@ struct child;
 /* Starts it by /bin/sh. NULL with a sentence. */
 struct child *child_new(const char *command, struct err *err);
 
-/* Closes its input and waits for its end. NULL is fine. */
+/* Closes its input and waits for its end, which comes at once if child_line failed. NULL is fine. */
 void child_free(struct child *c);
 
 /* Adds a line, without its newline, to what it is going to read. */

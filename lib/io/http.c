@@ -208,15 +208,19 @@ static void unlink_post(struct http *h, const struct post *p) {
     *at = p->next;
 }
 
-/* Starts what is due. Returns the milliseconds until the next is, 1000 at most. */
-static int begin_due(struct http *h) {
+static void begin_due(struct http *h) {
+    double now = progress_clock();
+
+    for (struct post *p = h->posts; p; p = p->next)
+        if (!p->easy && p->due <= now) begin(h, p);
+}
+
+/* Milliseconds until a post is due, 1000 at most. */
+static int idle_time(const struct http *h) {
     double now = progress_clock(), next = now + 1;
 
-    for (struct post *p = h->posts; p; p = p->next) {
-        if (p->easy) continue;
-        if (p->due <= now) begin(h, p);
-        else next = fmin(next, p->due);
-    }
+    for (const struct post *p = h->posts; p; p = p->next)
+        if (!p->easy) next = fmin(next, fmax(p->due, now));
     return (int)ceil((next - now) * 1000);
 }
 
@@ -239,11 +243,12 @@ bool http_wait(struct http *h, struct http_reply *reply) {
     struct post *p = NULL;
 
     while (h->posts) {
-        int wait = begin_due(h), running;
+        int running;
 
+        begin_due(h);
         curl_multi_perform(h->multi, &running);
         if ((p = next_done(h))) break;
-        curl_multi_poll(h->multi, NULL, 0, wait, NULL);
+        curl_multi_poll(h->multi, NULL, 0, idle_time(h), NULL);
     }
     if (!p) return false;
     unlink_post(h, p);

@@ -20,10 +20,11 @@ struct endpoint {
 
 /* The first line of the file, of printable characters. */
 static int read_key(char key[KEY_MAX], const char *file, struct err *err) {
-    FILE *f = fopen(file, "re");
+    FILE *f;
     size_t n;
 
     errno = 0;
+    f = fopen(file, "re");
     if (!f || !fgets(key, KEY_MAX, f)) {
         err_set(err, "%s: %s", file, errno ? strerror(errno) : "no key");
         if (f) fclose(f);
