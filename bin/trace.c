@@ -220,7 +220,8 @@ static void settle(const struct options *o) {
 }
 
 static int run(struct job *j, char *const *operands) {
-    struct asking asking = { j, NULL, j->o->t.jobs, read_tracing, ask, take, leave, free_tracing };
+    long jobs = j->o->t.dry_run ? 1 : j->o->t.jobs;         /* printed one record after another */
+    struct asking asking = { j, NULL, jobs, read_tracing, ask, take, leave, free_tracing };
     const char *file = NULL;
     size_t line = 0;
     struct err err;

@@ -383,3 +383,7 @@ T
     run -1 --separate-stderr trace --quiet --model /no/such one.jsonl
     [[ "$stderr" == 'trace: /no/such'* ]]
 }
+
+@test "trace: runs the examples of its page" {
+    runs_examples trace
+}

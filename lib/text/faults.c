@@ -160,7 +160,7 @@ static bool names(const char *text, const char *what, const char *name) {
     return there;
 }
 
-/* Whether a thought on visit k names a candidate whom its writer did not see in `seen`, by title or label. */
+/* Whether a thought on visit k tells of a candidate whom its writer did not see in `seen`, or of the answer. */
 static bool names_hidden(const struct apart *a, int k, const char *thought, const char *seen) {
     const json_t *candidate;
     size_t c;
@@ -186,25 +186,32 @@ static bool names_hidden(const struct apart *a, int k, const char *thought, cons
 static bool cites_hidden(const struct apart *a, int k, int edge, const char *thought) {
     struct citation c;
 
-    for (size_t pos = 0; answer_citation(thought, &pos, &c);) {
-        bool seen = c.candidate == a->candidate[k] && c.chain == 1 && c.edge <= edge + 1;
+    for (size_t pos = 0; answer_citation(thought, &pos, &c);)
+        if (c.candidate != a->candidate[k] || c.chain != 1 || c.edge > edge + 1) return true;
+    return false;
+}
 
-        for (int before = 0; before < k; before++) seen |= a->candidate[before] == c.candidate && c.chain == 1;
-        if (!seen) return true;
+/* Whether a thought names another user than one that its writer saw. */
+static bool names_user(const struct apart *a, const char *thought, const char *seen) {
+    const json_t *chain;
+    size_t k;
+
+    json_array_foreach(json_object_get(a->rec, "names"), k, chain) {
+        const char *user = json_string_value(json_array_get(chain, 1));
+
+        if (user && !names(seen, "user", user) && names(thought, "user", user)) return true;
     }
     return false;
 }
 
 static bool tells_masked(const struct apart *a, int k, int edge, const char *thought) {
-    const json_t *named = json_array_get(json_object_get(a->rec, "names"), (size_t)k);
-    const char *user = json_string_value(json_array_get(named, 1));
     const char *seen = edge < a->s->edges[k] ? a->s->seen[k][edge] : "";
     struct buf plain = { 0 };
     bool bad;
 
     add_plain(&plain, thought);
     bad = cites_hidden(a, k, edge, thought) || names_hidden(a, k, buf_text(&plain), seen) ||
-          (user && !names(seen, "user", user) && names(buf_text(&plain), "user", user));
+          names_user(a, buf_text(&plain), seen);
     buf_free(&plain);
     return bad;
 }
