@@ -232,7 +232,16 @@ Answer:
     # A wrong candidate has no closing edge; one without chains has no steps.
     [ "$(jq -cs '.[0].levels | map(length)' <<< "$output")" = '[4,3,0]' ]
     [ "$(jq -cs '[.[0].levels[1][] | [scan("masked")] | length]' <<< "$output")" = '[3,2,1]' ]
-    [ "$(maskprompt "$cases" | jq -c 'has("levels")' | sort -u)" = false ]
+    [ "$(maskprompt "$cases" | jq -c 'has("levels") or has("frames") or has("names") or has("thoughts")' | sort -u)" = false ]
+    # What stands around the thoughts, the thoughts on every contender, and whom the edges bring in.
+    [ "$(jq -cs '.[0] | .frames, .names, .thoughts' <<< "$output")" = \
+'[["A:",""],["B:",""],["C: no chain.",""]]
+[["Cold Harbour","eve","Red Kite"],["Paper Moon","bob","Green Door"],[]]
+[[" Cold Harbour was rated 3 [A1.1]",", by user eve 3 [A1.2]",", who rated Red Kite 5 [A1.3]."],[" Paper Moon was rated 5 [B1.1]",", by user bob 4 [B1.2]",", who rated Green Door 2 [B1.3]."],[]]' ]
+    sed 's/^{label} {candidate} {count}.*/<{label}{steps}|{count}>/' "$(template)" > "$BATS_TEST_TMPDIR/around"
+    [ "$(maskprompt --levels --template "$BATS_TEST_TMPDIR/around" "$cases" | jq -cs '.[0].frames')" = \
+        '[["<A","|7>"],["<B","|3>"],["<C C none of Long Winter","|0>"]]' ]
+    [ "$(answer --template "$BATS_TEST_TMPDIR/around" | grep -o '|7>.*')" = '|7> Yes{ =' ]
     run maskprompt --levels --form rate <<< "$(ann '.split = "test"')"
     [ "$(jq -cs 'map(.levels | map(length))' <<< "$output")" = '[[4],[3],[0]]' ]
 }

@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 16 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 17 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -112,6 +112,20 @@ prompts_check() {
     [ "$(maskprompt --form rate chains.jsonl | jq -c 'has("case") and has("candidate")' | sort -u)" = true ]
     [ "$(maskprompt chains.jsonl | jq -c 'has("case") or has("candidate") or has("levels")' | sort -u)" = false ]
     [ "$(maskprompt chains.jsonl | jq -c '.slots | has("yes") and has("no") and has("next")' | sort -u)" = true ]
+}
+
+@test "records: traces of trace and tracefilter are as the page says" {
+    maskprompt --levels chains.jsonl > "$out.prompts"
+    head -n 3 "$out.prompts" | trace --quiet --command 'while read -r l; do echo "{\"content\":\"A\",\"logprobs\":[-1]}"; done' > "$out"
+    checks "$out" "$prompt,trace record" "$case"
+    [ "$(jq -c '.trace | has("derived") and has("logprob") and has("tokens")' "$out" | sort -u)" = true ]
+    tracefilter --quiet --dropped "$out.dropped" --answers <(jq -c '.answer = "?"' "$out") "$out"
+    checks "$out.dropped" "$prompt,trace record" "$case"
+    [ "$(jq -c 'has("dropped")' "$out.dropped" | sort -u)" = true ]
+    for options in "" --levels; do
+        maskprompt $options chains.jsonl | trace --builtin > "$out"
+        checks "$out" "$prompt,trace record" "$case"
+    done
 }
 
 @test "records: rollouts are as the page says, with scores and without" {

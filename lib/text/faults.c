@@ -178,7 +178,7 @@ static bool names_hidden(const struct apart *a, int k, const char *thought, cons
         buf_free(&told);
         if (tells) return true;
     }
-    return a->s->rate && a->s->right >= 0 && !answer_word(seen, a->s->known, false) &&
+    return a->s->rate && a->s->right >= 0 && !strstr(seen, a->s->known) &&
            answer_word(thought, a->s->known, false);
 }
 
