@@ -8,7 +8,7 @@ teach() {
     printf 'A' > "$folder/answer"
     python3 "$BATS_TEST_DIRNAME/teacher.py" "$folder" "${1-}" 3>&- &
     teacher=$!
-    for ((i = 0; i < 200; i++)); do [ -e "$folder/port" ] && break; sleep 0.05; done
+    for ((i = 0; i < 600; i++)); do [ -e "$folder/port" ] && break; sleep 0.05; done
     url=http://127.0.0.1:$(< "$folder/port")/v1
     export no_proxy=127.0.0.1
 }

@@ -75,7 +75,7 @@ class Teacher(http.server.BaseHTTPRequestHandler):
         elif deed == "dead":
             self.close_connection = True
         elif deed == "slow":
-            time.sleep(3)
+            time.sleep(6)
             self.send(200, good(json.loads(text)))
         elif deed == "hang":
             time.sleep(1000)

@@ -105,6 +105,7 @@ static size_t take_bytes(char *bytes, size_t size, size_t n, void *post) {
     return size * n;
 }
 
+/* Not with CURLOPT_NOSIGNAL: then libcurl would leave the SIGPIPE of a TLS connection that broke to kill us. */
 static void begin(struct http *h, struct post *p) {
     CURL *e = curl_easy_init();
 
@@ -117,7 +118,6 @@ static void begin(struct http *h, struct post *p) {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "r2rec/" R2REC_VERSION);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ceil(h->o->timeout * 1000));
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, p);
     curl_easy_setopt(e, CURLOPT_PRIVATE, p);
@@ -152,8 +152,8 @@ static void hide_key(struct err *err, const char *key) {
 
 /* Whether curl's own failure may be a passing one. */
 static bool passing(CURLcode code) {
-    return code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL && code != CURLE_PEER_FAILED_VERIFICATION &&
-           code != CURLE_SSL_CACERT_BADFILE;
+    return code != CURLE_URL_MALFORMAT && code != CURLE_UNSUPPORTED_PROTOCOL &&
+           code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE;
 }
 
 enum outcome { GOOD, AGAIN, HOPELESS };

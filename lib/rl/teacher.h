@@ -25,19 +25,23 @@ struct teacher_options {
 
 /* Rows of an option table: T is the program's options struct, m its struct teacher_options. */
 #define TEACHER_OPTIONS(T, m) \
-    { 0, "endpoint", CLI_TEXT, offsetof(T, m.endpoint), 0, 0, "teacher: a server like OpenAI's, as http://host/v1", "URL" }, \
+    { 0, "endpoint", CLI_TEXT, offsetof(T, m.endpoint), 0, 0, \
+      "teacher: a server like OpenAI's, as http://host/v1", "URL" }, \
     { 0, "key-file", CLI_TEXT, offsetof(T, m.key_file), 0, 0, "its key, the first line of this file", "FILE" }, \
     { 0, "model-name", CLI_TEXT, offsetof(T, m.name), 0, 0, "its model", "NAME" }, \
-    { 0, "command", CLI_TEXT, offsetof(T, m.command), 0, 0, "teacher: a command that answers a line with a line", "CMD" }, \
+    { 0, "command", CLI_TEXT, offsetof(T, m.command), 0, 0, \
+      "teacher: a command that answers a line with a line", "CMD" }, \
     { 0, "fields", CLI_TEXT, offsetof(T, m.fields), 0, 0, "fields of every request; null takes one out", "JSON" }, \
     { 0, "cache", CLI_TEXT, offsetof(T, m.cache), 0, 0, "folder that keeps the replies", "DIR" }, \
     { 0, "jobs", CLI_INT, offsetof(T, m.jobs), 1, 1024, "requests at a time", NULL }, \
     { 0, "retries", CLI_INT, offsetof(T, m.retries), 0, 100, "further tries of a request", NULL }, \
     { 0, "timeout", CLI_REAL, offsetof(T, m.timeout), 0.01, 86400, "seconds that a try may take", NULL }, \
-    { 0, "backoff", CLI_REAL, offsetof(T, m.backoff), 0, 3600, "seconds before the second try; then they double", NULL }, \
+    { 0, "backoff", CLI_REAL, offsetof(T, m.backoff), 0, 3600, \
+      "seconds before the second try; then they double", NULL }, \
     { 0, "max-tokens", CLI_INT, offsetof(T, m.max_tokens), 1, 1e6, "of a reply", NULL }, \
     { 0, "temperature", CLI_REAL, offsetof(T, m.temperature), 0, 100, "0 takes the most probable token", NULL }, \
-    { 0, "threads", CLI_INT, offsetof(T, m.threads), 0, 256, "of a model of ours; 0 is all cores that may be used", NULL }, \
+    { 0, "threads", CLI_INT, offsetof(T, m.threads), 0, 256, \
+      "of a model of ours; 0 is all cores that may be used", NULL }, \
     { 0, "seed", CLI_SEED, offsetof(T, m.seed), 0, 0, "of what a teacher draws", NULL }
 
 struct teacher;

@@ -159,8 +159,9 @@ json_t *steps_ask_answer(const struct steps *s, const json_t *thoughts) {
         add_thoughts(&text, thoughts, k);
         buf_printf(&text, "%s\n", s->after[k]);
     }
-    buf_puts(&text, s->rate ? "\nAnswer now with the rating from 1 to 5 and nothing else."
-                            : "\nWhich candidate does the user take next? Answer now with its letter and nothing else.");
+    if (s->rate) buf_puts(&text, "\nAnswer now with the rating from 1 to 5");
+    else buf_puts(&text, "\nWhich candidate does the user take next? Answer now with its letter");
+    buf_puts(&text, " and nothing else.");
     json_object_set_new(last, "content", json_stringn(buf_text(&text), text.n));
     json_array_set_new(out, json_array_size(out) - 1, last);
     buf_free(&text);

@@ -48,7 +48,7 @@ echo "replies: $entries, of which asked twice, for the one under way at the kill
 jq -es 'map(.trace | .tokens > 0 and .logprob < 0 and (.derived == null or (.derived | test("^[A-F]$")))) | all' \
     "$work/traces" > /dev/null
 
-"${ask[@]}" --guided --seed 2 -n 2 | tracefilter --dropped "$work/dropped" > "$work/kept"
+"${ask[@]}" --guided --seed 2 | tracefilter --dropped "$work/dropped" > "$work/kept"
 tracefilter --quiet --endpoint $url --max-tokens 4 <(trace --builtin "$work/prompts.jsonl") > "$work/right"
 echo "right answers to the built-in writer's thoughts: $(wc -l < "$work/right") of $(wc -l < "$work/prompts.jsonl")"
 
