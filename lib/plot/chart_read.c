@@ -72,13 +72,13 @@ static int interval(const json_t *rec, const char *field, struct chart_mark *m, 
 
 /* A stratum: its name, or its number and what it holds. */
 static void add_stratum(struct buf *out, const json_t *rec) {
-    const json_t *v = json_object_get(rec, "stratum"), *from = json_object_get(rec, "known_from");
+    const json_t *v = json_object_get(rec, "stratum");
+    const json_t *from = json_object_get(rec, "known_from"), *to = json_object_get(rec, "known_to");
     char *s = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
 
     buf_printf(out, s ? "stratum %s" : "%s", s ? s : json_string_value(v));
-    if (json_is_integer(from))
-        buf_printf(out, ", known %lld to %lld", (long long)json_integer_value(from),
-                   (long long)json_integer_value(json_object_get(rec, "known_to")));
+    if (json_is_integer(from) && json_is_integer(to))
+        buf_printf(out, ", known %lld to %lld", (long long)json_integer_value(from), (long long)json_integer_value(to));
     free(s);
 }
 

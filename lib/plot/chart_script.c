@@ -157,7 +157,7 @@ static void draw_rows(const struct sheet *s) {
     buf_puts(s->out, "plot ");
     if (!pairs)
         buf_puts(s->out, "$d using 2:1:(0):2:($1-0.34):($1+0.34):5 with boxxyerror fs solid 0.75 noborder lc rgb variable, ");
-    buf_printf(s->out, "$d using 2:1:3:4 with xerrorbars pt 7 ps %s lw 1.4 lc rgb \"#222222\", ", pairs ? "0.8" : "0");
+    buf_printf(s->out, "$d using ($3==$3?$2:1/0):1:3:4 with xerrorbars pt 7 ps %s lw 1.4 lc rgb \"#222222\", ", pairs ? "0.8" : "0");
     if (pairs) buf_puts(s->out, "$d using 2:1:5 with points pt 7 ps 0.8 lc rgb variable, ");
     buf_printf(s->out, "$d using (%.10g):1:6 with labels left offset char 1, 0\n", a.hi);
 }
@@ -193,7 +193,7 @@ static void plot_curve(const struct sheet *s, const struct chart_mark *m, size_t
     if (s->p->kind == CHART_STEPS && s->c->smooth > 1)
         buf_printf(s->out, "$d index %zu using 1:5 with lines lw 1 lc rgb \"#b0%06x\" notitle, ", index, rgb);
     if (s->p->kind == CHART_POSITIONS)
-        buf_printf(s->out, "$d index %zu using 1:2:3:4 with yerrorbars pt 7 ps 0 lw 1.2 lc rgb \"#%06x\" notitle, ",
+        buf_printf(s->out, "$d index %zu using 1:($3==$3?$2:1/0):3:4 with yerrorbars pt 7 ps 0 lw 1.2 lc rgb \"#%06x\" notitle, ",
                    index, rgb);
     buf_printf(s->out, "$d index %zu using 1:2 with %s lw 2 dt %zu lc rgb \"#%06x\" title ", index, style,
                m->run / COLOURS % 2 * 2 + m->part % 2 + 1, rgb);

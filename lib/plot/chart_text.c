@@ -128,11 +128,11 @@ static void draw_row(const struct page *g, const char **cell, const struct chart
     bool pairs = g->p->kind == CHART_PAIRS;
     size_t zero = at(&g->axis, 0, g->area), y;
 
+    y = isnan(m->y) ? zero : at(&g->axis, m->y, g->area);
     if (pairs) cell[zero] = g->g->side;
+    else if (!isnan(m->y) && m->y != 0) fill(cell, y < zero ? y : zero, y < zero ? zero : y, g->g->bar);
     if (chart_has_chance(g->c, g->p)) cell[at(&g->axis, g->c->chance, g->area)] = g->g->chance;
     if (isnan(m->y)) return;
-    y = at(&g->axis, m->y, g->area);
-    if (!pairs && m->y != 0) fill(cell, y < zero ? y : zero, y < zero ? zero : y, g->g->bar);
     if (!isnan(m->lo)) {
         size_t lo = at(&g->axis, m->lo, g->area), hi = at(&g->axis, m->hi, g->area);
 

@@ -32,9 +32,10 @@ size_t chart_curves(const struct chart_panel *p) {
 /* hr1 is HR@1, as evaluate's tables have it, and hr1_difference a difference of HR@1; other names stay. */
 static void add_field(struct buf *out, const char *field) {
     static const char *const upper[] = { "hr", "ndcg", "mrr", "map", "auc", "rmse", "mae" };
-    const char *end = strstr(field, "_difference");
+    const char *end;
 
-    if (!strcmp(field, "difference")) field = "hr1_difference", end = field + 3;
+    if (!strcmp(field, "difference")) field = "hr1_difference";
+    end = strstr(field, "_difference");
     if (end && !end[11]) buf_puts(out, "difference of ");
     else end = field + strlen(field);
     for (size_t i = 0; i < sizeof upper / sizeof *upper; i++) {
@@ -86,8 +87,8 @@ void chart_value(struct buf *out, const struct chart_panel *p, double y) {
 
     buf_clear(out);
     if (isnan(y)) buf_puts(out, "-");
-    else if (fabs(y) < 1000) buf_printf(out, sign ? "%+.3f" : "%.3f", y);
-    else buf_printf(out, sign ? "%+.4g" : "%.4g", y);
+    else if (fabs(y) < 100) buf_printf(out, sign ? "%+.3f" : "%.3f", y);
+    else buf_printf(out, sign ? "%+.6g" : "%.6g", y);
 }
 
 /* Steps of 1, 2 or 5 times a power of ten, about `ticks` of them. Without extent, some is made around the value. */
