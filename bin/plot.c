@@ -1,6 +1,6 @@
 /* plot — draw evaluation and metric records: as text, or through gnuplot as a picture.
  *
- * in   {"model":"ease","n":943,"hr1":0.40,"lo":0.37,"hi":0.43,...}, {"model":...,"against":...,"difference":...},
+ * in   {"model":"ease","n":943,"hr1":0.40,"lo":0.37,"hi":0.43,...}, {"model":...,"against":...,...},
  *      {"model":...,"position":...}, {"model":...,"stratum":...}, {"global_step":1,"loss":2.3,...}
  * out  text on stdout, or with --output a file in PNG or SVG */
 #include <langinfo.h>
@@ -28,8 +28,10 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
-    { 'o', "output", CLI_TEXT, AT(output), 0, 0, "a picture, in PNG or SVG by suffix, in place of text", "FILE" },
-    { 'f', "field", CLI_TEXT, AT(field), 0, 0, "what is drawn: a panel for each comma, which a + shares", "A,B+C" },
+    { 'o', "output", CLI_TEXT, AT(output), 0, 0,
+      "a picture, in PNG or SVG by suffix, in place of text", "FILE" },
+    { 'f', "field", CLI_TEXT, AT(field), 0, 0,
+      "what is drawn: a panel for A, one that B and C share", "A,B+C" },
     { 't', "title", CLI_TEXT, AT(title), 0, 0, "a line above", NULL },
     { 's', "sort", CLI_FLAG, AT(sort), 0, 0, "rows in falling order", NULL },
     { 0, "chance", CLI_REAL, AT(chance), 0, 1, "where a line for reference is drawn; 0: none", NULL },
@@ -83,8 +85,8 @@ static size_t terminal_width(void) {
 
 static void print(const struct chart *c, const struct options *o) {
     setlocale(LC_CTYPE, "");
-    chart_print(stdout, c, o->width ? (size_t)o->width : terminal_width(), o->height ? (size_t)o->height : 16,
-                !strcmp(nl_langinfo(CODESET), "UTF-8"));
+    chart_print(stdout, c, o->width ? (size_t)o->width : terminal_width(),
+                o->height ? (size_t)o->height : 16, !strcmp(nl_langinfo(CODESET), "UTF-8"));
 }
 
 static int save(const char *path, const struct buf *picture, struct err *err) {
@@ -99,7 +101,8 @@ static int save(const char *path, const struct buf *picture, struct err *err) {
 static int draw(const struct chart *c, const struct options *o, struct err *err) {
     char *gnuplot[] = { "gnuplot", "--default-settings", NULL };
     struct buf script = { 0 }, picture = { 0 };
-    int r = chart_script(&script, c, ends_in(o->output, ".svg"), (size_t)o->width, (size_t)o->height, err);
+    bool svg = ends_in(o->output, ".svg");
+    int r = chart_script(&script, c, svg, (size_t)o->width, (size_t)o->height, err);
 
     if (!r) r = child_filter(&picture, gnuplot, &script, err);
     if (!r && !picture.n) r = err_set(err, "gnuplot wrote no picture");
@@ -113,7 +116,9 @@ int main(int argc, char **argv) {
     struct options o = { .smooth = 1 };
     struct operand *list;
     size_t n = operand_list(&list, cli_parse(&cli, &o, argc, argv), &cli);
-    struct chart c = { .title = o.title, .chance = o.chance > 0 ? o.chance : NAN, .smooth = (size_t)o.smooth };
+    struct chart c = {
+        .title = o.title, .chance = o.chance > 0 ? o.chance : NAN, .smooth = (size_t)o.smooth
+    };
     struct err err;
     int r;
 

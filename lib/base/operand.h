@@ -11,8 +11,9 @@ struct operand {
     const char *file;       /* borrowed from argv */
 };
 
-/* The operands, NULL-terminated; none: stdin. A FILE alone is called by its base name without ".jsonl". Ends the
- * program when a name or a file is empty, or two have the same name ("two runs are named"). Returns their number. */
+/* Parts a NULL-terminated list of operands; none: stdin. A FILE alone is called by its base name less
+ * ".jsonl". Ends the program when a name or a file is empty, or two have the same name ("two runs are
+ * named ..."). Returns their number; operand_free. */
 size_t operand_list(struct operand **list, char **operands, const struct cli *cli);
 
 void operand_free(struct operand *list, size_t n);

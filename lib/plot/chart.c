@@ -27,8 +27,8 @@ static int ask(struct chart_fields *fields, const char *list, struct err *err) {
 
 int chart_open(struct chart *c, const char *fields, size_t files, struct err *err) {
     static const char *const own[CHART_KINDS] = {
-        [CHART_RUNS] = "hr1", [CHART_PAIRS] = "difference", [CHART_POSITIONS] = "hr1", [CHART_STRATA] = "hr1",
-        [CHART_STEPS] = "reward,loss+eval_loss"
+        [CHART_RUNS] = "hr1", [CHART_PAIRS] = "difference", [CHART_POSITIONS] = "hr1",
+        [CHART_STRATA] = "hr1", [CHART_STEPS] = "reward,loss+eval_loss"
     };
 
     c->files = files;
@@ -46,7 +46,9 @@ size_t chart_name(struct chart_names *names, const char *name) {
     return names->n++;
 }
 
-struct chart_panel *chart_panel_of(struct chart *c, enum chart_kind kind, const struct chart_field *f) {
+struct chart_panel *chart_panel_of(struct chart *c, enum chart_kind kind,
+                                   const struct chart_field *f) {
+    const struct chart_fields *fields = &c->fields[kind];
     struct chart_panel *p;
 
     for (p = c->panel; p < c->panel + c->n; p++)
@@ -54,8 +56,8 @@ struct chart_panel *chart_panel_of(struct chart *c, enum chart_kind kind, const 
     c->panel = mem_grow(c->panel, c->n, &c->cap, sizeof *c->panel);
     p = &c->panel[c->n++];
     *p = (struct chart_panel){ .kind = kind, .place = f->panel };
-    for (size_t i = 0; i < c->fields[kind].n; i++)
-        if (c->fields[kind].field[i].panel == f->panel) chart_name(&p->parts, c->fields[kind].field[i].name);
+    for (size_t i = 0; i < fields->n; i++)
+        if (fields->field[i].panel == f->panel) chart_name(&p->parts, fields->field[i].name);
     return p;
 }
 
@@ -114,7 +116,8 @@ static void smooth(struct chart_mark *mark, size_t n, double span) {
 }
 
 static void gather(struct chart *c, struct chart_panel *p, bool sort) {
-    qsort(p->mark, p->n, sizeof *p->mark, !chart_has_rows(p) ? by_curve : sort ? by_value : by_order);
+    qsort(p->mark, p->n, sizeof *p->mark,
+          !chart_has_rows(p) ? by_curve : sort ? by_value : by_order);
     if (p->kind != CHART_STEPS || c->smooth < 2) return;
     for (size_t k = 0, end; k < p->n; k = end) {
         end = chart_curve_end(p, k);
@@ -122,7 +125,7 @@ static void gather(struct chart *c, struct chart_panel *p, bool sort) {
     }
 }
 
-/* Whether field i of the lists, which are the same for all kinds when they were asked for, was seen. */
+/* Whether field i of some kind's list was seen; lists that were asked for are all the same. */
 static bool seen(const struct chart *c, size_t i) {
     for (int k = 0; k < CHART_KINDS; k++)
         if (i < c->fields[k].n && c->fields[k].field[i].seen) return true;
@@ -136,7 +139,8 @@ static int check_seen(const struct chart *c, struct err *err) {
         if (!seen(c, i)) return err_set(err, "no record has a number in \"%s\"", f->field[i].name);
     for (size_t i = 0; i < c->fields[CHART_STEPS].n; i++)
         if (seen(c, i)) return 0;
-    return err_set(err, "nothing to draw: no record has a number in \"hr1\", \"difference\", \"reward\" or \"loss\"");
+    return err_set(err, "nothing to draw: no record has a number in "
+                        "\"hr1\", \"difference\", \"reward\" or \"loss\"");
 }
 
 int chart_finish(struct chart *c, bool sort, struct err *err) {

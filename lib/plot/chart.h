@@ -1,8 +1,9 @@
-/* chart — what a picture shows: panels one under another, each of marks with intervals, read from evaluation
- * and metric records; and the two ways to draw it, as text and as a script for gnuplot.
+/* chart — what a picture shows: panels one under another, each of marks with intervals, read from
+ * evaluation and metric records; and the two ways to draw it, as text and as a script for gnuplot.
  *
- * A mark belongs to a run: a model, or a run of training. Runs are numbered through the whole chart, and have a
- * colour each. Panels are of rows, a line each (runs, pairs, strata), or of curves (positions, steps). */
+ * A mark belongs to a run: a model, or a run of training. Runs are numbered through the whole chart,
+ * and have a colour each. Panels are of rows, a line each (runs, pairs, strata), or of curves
+ * (positions, steps). */
 #ifndef PLOT_CHART_H
 #define PLOT_CHART_H
 
@@ -13,7 +14,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum chart_kind { CHART_RUNS, CHART_PAIRS, CHART_POSITIONS, CHART_STRATA, CHART_STEPS, CHART_KINDS };
+enum chart_kind {
+    CHART_RUNS, CHART_PAIRS, CHART_POSITIONS, CHART_STRATA, CHART_STEPS, CHART_KINDS
+};
 
 struct chart_mark {
     size_t group, run, part;    /* indices; part: which of the panel's fields */
@@ -62,25 +65,26 @@ struct chart {
     size_t smooth;              /* steps of a mean, from 1 */
 };
 
-/* Prepares a zeroed chart to read `files` files for the fields "a,b+c": a panel for each comma, which several
- * may share; NULL: each kind's own. Returns 0, or -1: the list is wrong. */
+/* Prepares a zeroed chart to read `files` files for the fields "a,b+c": a panel for each that a comma
+ * sets apart, which several may share; NULL: each kind's own. Returns 0, or -1: the list is wrong. */
 int chart_open(struct chart *c, const char *fields, size_t files, struct err *err);
 
 /* Adds the records of a file ("-": stdin), which is called `name`. Returns 0, or -1 and *line. */
 int chart_read(struct chart *c, const char *name, const char *file, size_t *line, struct err *err);
 
-/* After reading: gathers groups and curves, rows in falling order if `sort`, else as they came, and smooths
- * steps. Returns 0, or -1: a field that was asked for has no number, or nothing is there to draw. */
+/* After reading: gathers groups and curves, rows in falling order if `sort`, else as they came, and
+ * smooths steps. Returns 0, or -1: a field that was asked for has no number, or nothing can be drawn. */
 int chart_finish(struct chart *c, bool sort, struct err *err);
 
 void chart_free(struct chart *c);
 
-/* Draws text of `width` columns, from 40; curves are `height` lines high. Without `utf8` in ASCII. */
+/* Draws text of `width` columns, from 40; curves are `height` lines high, from 4. `utf8` or ASCII. */
 void chart_print(FILE *f, const struct chart *c, size_t width, size_t height, bool utf8);
 
-/* Adds to *out the script by which gnuplot writes a picture of width x height pixels to its standard output;
- * height 0: what it needs. Returns 0, or -1: it does not fit. */
-int chart_script(struct buf *out, const struct chart *c, bool svg, size_t width, size_t height, struct err *err);
+/* Adds to *out the script by which gnuplot writes a picture, in SVG or PNG, to its standard output.
+ * Width and height in pixels, 0: what it needs. Returns 0, or -1: it does not fit. */
+int chart_script(struct buf *out, const struct chart *c, bool svg, size_t width, size_t height,
+                 struct err *err);
 
 /* What both ways need. Texts are put into *out, which is emptied before. */
 
@@ -95,7 +99,8 @@ size_t chart_curve_end(const struct chart_panel *p, size_t k);
 size_t chart_curves(const struct chart_panel *p);
 
 /* What a mark is called: by run, field or both, whatever tells it from others. */
-void chart_call(struct buf *out, const struct chart *c, const struct chart_panel *p, const struct chart_mark *m);
+void chart_call(struct buf *out, const struct chart *c, const struct chart_panel *p,
+                const struct chart_mark *m);
 
 /* What a panel shows: "HR@1, 95 % intervals, chance 0.05". */
 void chart_describe(struct buf *out, const struct chart *c, const struct chart_panel *p);
@@ -111,9 +116,10 @@ struct chart_axis {
     double lo, hi, step;
 };
 
-/* Scales with about `ticks` ticks, from 3: of what is measured (with 0, but for steps; `raw`: also before it was
- * smoothed), and of a curve's x. */
-struct chart_axis chart_measure(const struct chart *c, const struct chart_panel *p, bool raw, size_t ticks);
+/* Scales with about `ticks` ticks, from 3: of what is measured (with 0, but for steps; `raw`: also
+ * before it was smoothed), and of a curve's x. */
+struct chart_axis chart_measure(const struct chart *c, const struct chart_panel *p, bool raw,
+                                size_t ticks);
 struct chart_axis chart_abscissa(const struct chart_panel *p, size_t ticks);
 
 /* How many ticks a scale has, where the k-th stands, and its number. */

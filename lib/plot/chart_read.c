@@ -42,22 +42,23 @@ static int needed(const json_t *rec, const char *field, double *x, struct err *e
 }
 
 /* STEM + lo and STEM + hi, if both are there. Returns 1, 0: they are not, -1. */
-static int bounds(const json_t *rec, const char *stem, size_t n, const char *end, struct chart_mark *m,
-                  struct err *err) {
+static int bounds(const json_t *rec, const char *stem, size_t n, const char *end,
+                  struct chart_mark *m, struct err *err) {
     struct buf lo = { 0 }, hi = { 0 };
-    int r;
+    int r = 0;
 
     buf_printf(&lo, "%.*s%slo", (int)n, stem, end);
     buf_printf(&hi, "%.*s%shi", (int)n, stem, end);
-    r = number(rec, lo.s, &m->lo, err) || number(rec, hi.s, &m->hi, err) ? -1 : !isnan(m->lo) && !isnan(m->hi);
-    if (r > 0 && m->lo > m->hi) r = err_set(err, "\"%s\" is greater than \"%s\"", lo.s, hi.s);
+    if (number(rec, lo.s, &m->lo, err) || number(rec, hi.s, &m->hi, err)) r = -1;
+    else if (m->lo > m->hi) r = err_set(err, "\"%s\" is greater than \"%s\"", lo.s, hi.s);
+    else r = !isnan(m->lo) && !isnan(m->hi);
     buf_free(&lo);
     buf_free(&hi);
     return r;
 }
 
-/* The interval of a field, as evaluate names it: lo, hi are those of what comes first in a record; ndcg5_lo; from
- * the bootstrap mrr_boot_lo, also of mrr_difference. */
+/* The interval of a field, as evaluate names it: lo, hi are those of what comes first in a record;
+ * ndcg5_lo; from the bootstrap mrr_boot_lo, also of mrr_difference. */
 static int interval(const json_t *rec, const char *field, struct chart_mark *m, struct err *err) {
     const char *end = strstr(field, "_difference");
     size_t n = end ? (size_t)(end - field) : strlen(field);
@@ -74,22 +75,24 @@ static int interval(const json_t *rec, const char *field, struct chart_mark *m, 
 static void add_stratum(struct buf *out, const json_t *rec) {
     const json_t *v = json_object_get(rec, "stratum");
     const json_t *from = json_object_get(rec, "known_from"), *to = json_object_get(rec, "known_to");
-    char *s = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
+    char *s = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15));
 
-    buf_printf(out, s ? "stratum %s" : "%s", s ? s : json_string_value(v));
+    if (json_is_string(v)) buf_puts(out, json_string_value(v));
+    else buf_printf(out, "stratum %s", s);
     if (json_is_integer(from) && json_is_integer(to))
-        buf_printf(out, ", known %lld to %lld", (long long)json_integer_value(from), (long long)json_integer_value(to));
+        buf_printf(out, ", known %lld to %lld", (long long)json_integer_value(from),
+                   (long long)json_integer_value(to));
     free(s);
 }
 
 /* What the marks of a record share: x, run, and into *heading the text above its row. */
-static int place(struct chart *c, const json_t *rec, enum chart_kind kind, const char *file, struct chart_mark *m,
-                 struct buf *heading, struct err *err) {
-    const char *model = file, *against;
+static int place(struct chart *c, const json_t *rec, enum chart_kind kind, const char *file,
+                 struct chart_mark *m, struct buf *heading, struct err *err) {
+    const char *name = has(rec, "probe") ? "probe" : "model", *model = file, *against;
     struct buf run = { 0 };
     bool several = c->files > 1;
 
-    if (kind != CHART_STEPS && jsonl_string(rec, has(rec, "probe") ? "probe" : "model", &model, err)) return -1;
+    if (kind != CHART_STEPS && jsonl_string(rec, name, &model, err)) return -1;
     if (kind == CHART_PAIRS && jsonl_string(rec, "against", &against, err)) return -1;
     if (kind == CHART_POSITIONS && needed(rec, "position", &m->x, err)) return -1;
     if (kind == CHART_STEPS && needed(rec, "global_step", &m->x, err)) return -1;
@@ -105,7 +108,8 @@ static int place(struct chart *c, const json_t *rec, enum chart_kind kind, const
 }
 
 /* Adds the marks of a record: one for each field that it has. */
-static int add_record(struct chart *c, const json_t *rec, const char *file, struct buf *heading, struct err *err) {
+static int add_record(struct chart *c, const json_t *rec, const char *file, struct buf *heading,
+                      struct err *err) {
     enum chart_kind kind = kind_of(rec);
     struct chart_fields *fields = &c->fields[kind];
     struct chart_mark m = { 0 };

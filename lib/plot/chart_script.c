@@ -1,6 +1,6 @@
-/* chart — as a script for gnuplot. Every place is reckoned here, in pixels from the upper left corner, so that no
- * label is cut. Texts from outside reach gnuplot as escaped bytes alone: nothing in them can end a string, run a
- * command or be taken for markup. */
+/* chart — as a script for gnuplot. Every place is reckoned here, in pixels from the upper left corner,
+ * so that no label is cut. Texts from outside reach gnuplot as escaped bytes alone: nothing in them can
+ * end a string, run a command or be taken for markup. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,12 +12,17 @@
 
 /* Pixels: of the font (11 points), of what stands above each other, and of what stands side by side. */
 enum { EM = 15 };
-enum { TITLE = 34, HEAD = 30, ROW = 22, CURVES = 240, LEAST = 80, AXIS = 26, GAP = 10, KEY = 19, MOST = 10000 };
+enum {
+    TITLE = 34, HEAD = 30, ROW = 22, CURVES = 240, LEAST = 80, AXIS = 26, GAP = 10, KEY = 19, MOST = 10000
+};
 enum { EDGE = 12, VALUE = 76, SAMPLE = 64, NARROW = 200, WIDE = 800 };
 enum { COLUMNS = 40, COLOURS = 7 };     /* of a name; of runs */
 
-/* Okabe and Ito's colours, which the colour-blind tell apart too, less the yellow that is too light for lines. */
-static const unsigned colour[COLOURS] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x000000 };
+/* Okabe and Ito's colours, which the colour-blind tell apart too, less a yellow too light for lines. */
+static const unsigned colour[COLOURS] = {
+    0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xe69f00, 0x56b4e9, 0x000000
+};
+#define GRID "back lt 1 lw 1 lc rgb \"#dddddd\"\nset border 1 lc rgb \"#888888\"\n"
 
 struct sheet {
     struct buf *out;
@@ -36,8 +41,9 @@ static void add_quoted(struct buf *out, const char *s) {
     buf_puts(out, "\"");
 }
 
-/* A text of at most `columns` as a string. In labels of ticks % begins a format; in SVG gnuplot lets "&#x" pass as
- * the beginning of an entity; in PNG it draws a character without a glyph as a box larger than the picture. */
+/* A text of at most `columns` as a string. In labels of ticks % begins a format; in SVG gnuplot lets
+ * "&#x" pass as the beginning of an entity; in PNG it draws a character that the font lacks as a box
+ * larger than the picture. */
 static void add_text(const struct sheet *s, const char *text, size_t columns, bool tick) {
     struct buf b = { 0 }, safe = { 0 };
 
@@ -119,7 +125,8 @@ static void add_rows(const struct sheet *s) {
         add_text(&to_names, b.s, COLUMNS, true);
         buf_printf(&names, " %zu", line);
     }
-    buf_printf(s->out, "EOD\nset ytics scale 0 nomirror textcolor rgb \"#000000\" (%s)\nset yrange [%zu.5:-0.5]\n", buf_text(&names), line - 1);
+    buf_printf(s->out, "EOD\nset ytics scale 0 nomirror textcolor rgb \"#000000\" (%s)\n", names.s);
+    buf_printf(s->out, "set yrange [%zu.5:-0.5]\n", line - 1);
     buf_free(&names);
     buf_free(&b);
 }
@@ -138,36 +145,39 @@ static void add_headings(const struct sheet *s, size_t lines) {
 }
 
 static void add_reference(const struct sheet *s, double x, bool upright, bool dashed) {
-    buf_printf(s->out, upright ? "set arrow from %.10g, graph 0 to %.10g, graph 1" : "set arrow from graph 0, first %.10g to graph 1, first %.10g",
-               x, x);
+    buf_printf(s->out, upright ? "set arrow from %.10g, graph 0 to %.10g, graph 1"
+                               : "set arrow from graph 0, first %.10g to graph 1, first %.10g", x, x);
     buf_printf(s->out, " nohead front lc rgb \"#444444\" lw 1.2 dt %d\n", dashed ? 2 : 1);
 }
 
 static void draw_rows(const struct sheet *s) {
-    struct chart_axis a = chart_measure(s->c, s->p, false, (s->width - s->left - s->right) / 80 + 2);
+    size_t area = s->width - s->left - s->right;
+    struct chart_axis a = chart_measure(s->c, s->p, false, area / 80 + 2);
     bool pairs = s->p->kind == CHART_PAIRS;
 
     add_rows(s);
     add_headings(s, lines_of(s->p));
     buf_printf(s->out, "set xrange [%.10g:%.10g]\n", a.lo, a.hi);
     add_ticks(s, "xtics", &a);
-    buf_puts(s->out, "set grid xtics noytics back lt 1 lw 1 lc rgb \"#dddddd\"\nset border 1 lc rgb \"#888888\"\nunset key\n");
+    buf_puts(s->out, "unset key\nset grid xtics noytics " GRID);
     if (a.lo < 0) add_reference(s, 0, true, false);
     if (chart_has_chance(s->c, s->p)) add_reference(s, s->c->chance, true, true);
     buf_puts(s->out, "plot ");
     if (!pairs)
-        buf_puts(s->out, "$d using 2:1:(0):2:($1-0.34):($1+0.34):5 with boxxyerror fs solid 0.75 noborder lc rgb variable, ");
-    buf_printf(s->out, "$d using ($3==$3?$2:1/0):1:3:4 with xerrorbars pt 7 ps %s lw 1.4 lc rgb \"#222222\", ", pairs ? "0.8" : "0");
+        buf_puts(s->out, "$d using 2:1:(0):2:($1-0.34):($1+0.34):5 with boxxyerror "
+                         "fs solid 0.75 noborder lc rgb variable, ");
+    buf_puts(s->out, "$d using ($3==$3?$2:1/0):1:3:4 with xerrorbars pt 7 ps 0 lw 1.4 "
+                     "lc rgb \"#222222\", ");
     if (pairs) buf_puts(s->out, "$d using 2:1:5 with points pt 7 ps 0.8 lc rgb variable, ");
     buf_printf(s->out, "$d using (%.10g):1:6 with labels left offset char 1, 0\n", a.hi);
 }
 
-/* $d: a block for each curve: x, y, lo, hi, y before it was smoothed. Curves over positions stand a little beside
- * one another, so that their intervals can be told apart. */
+/* $d: a block for each curve: x, y, lo, hi, y before it was smoothed. Curves over positions stand a
+ * little beside one another, so that their intervals can be told apart. */
 static void add_curves(const struct sheet *s) {
     const struct chart_panel *p = s->p;
-    double n = (double)chart_curves(p), apart = p->kind == CHART_POSITIONS ? fmin(0.08, 0.5 / n) : 0;
-    double shift = -apart * (n - 1) / 2;
+    double n = (double)chart_curves(p);
+    double apart = p->kind == CHART_POSITIONS ? fmin(0.08, 0.5 / n) : 0, shift = -apart * (n - 1) / 2;
 
     buf_puts(s->out, "$d << EOD\n");
     for (size_t k = 0, end; k < p->n; k = end, shift += apart) {
@@ -186,16 +196,18 @@ static void add_curves(const struct sheet *s) {
 }
 
 static void plot_curve(const struct sheet *s, const struct chart_mark *m, size_t index, size_t points) {
-    const char *style = s->p->kind == CHART_POSITIONS || points < 2 ? "linespoints pt 7 ps 0.7" : "lines";
+    bool positions = s->p->kind == CHART_POSITIONS;
     unsigned rgb = colour[m->run % COLOURS];
     struct buf b = { 0 };
 
-    if (s->p->kind == CHART_STEPS && s->c->smooth > 1)
-        buf_printf(s->out, "$d index %zu using 1:5 with lines lw 1 lc rgb \"#b0%06x\" notitle, ", index, rgb);
-    if (s->p->kind == CHART_POSITIONS)
-        buf_printf(s->out, "$d index %zu using 1:($3==$3?$2:1/0):3:4 with yerrorbars pt 7 ps 0 lw 1.2 lc rgb \"#%06x\" notitle, ",
+    if (positions)
+        buf_printf(s->out, "$d index %zu using 1:($3==$3?$2:1/0):3:4 with yerrorbars pt 7 ps 0 lw 1.2 "
+                           "lc rgb \"#%06x\" notitle, ", index, rgb);
+    else if (s->c->smooth > 1)
+        buf_printf(s->out, "$d index %zu using 1:5 with lines lw 1 lc rgb \"#b0%06x\" notitle, ",
                    index, rgb);
-    buf_printf(s->out, "$d index %zu using 1:2 with %s lw 2 dt %zu lc rgb \"#%06x\" title ", index, style,
+    buf_printf(s->out, "$d index %zu using 1:2 with %s lw 2 dt %zu lc rgb \"#%06x\" title ", index,
+               positions || points < 2 ? "linespoints pt 7 ps 0.7" : "lines",
                m->run / COLOURS % 2 * 2 + m->part % 2 + 1, rgb);
     chart_call(&b, s->c, s->p, m);
     add_text(s, b.s, COLUMNS, false);
@@ -203,19 +215,20 @@ static void plot_curve(const struct sheet *s, const struct chart_mark *m, size_t
 }
 
 static void draw_curves(const struct sheet *s) {
-    struct chart_axis y = chart_measure(s->c, s->p, s->c->smooth > 1, (s->bottom - s->top) / 50 + 2);
-    struct chart_axis x = chart_abscissa(s->p, (s->width - s->left - s->right) / 70 + 1);
+    size_t height = s->bottom - s->top, width = s->width - s->left - s->right;
+    struct chart_axis y = chart_measure(s->c, s->p, s->c->smooth > 1, height / 50 + 2);
+    struct chart_axis x = chart_abscissa(s->p, width / 70 + 1);
     size_t index = 0;
 
     add_curves(s);
     buf_printf(s->out, "set xrange [%.10g:%.10g]\nset yrange [%.10g:%.10g]\n", x.lo, x.hi, y.lo, y.hi);
     add_ticks(s, "xtics", &x);
     add_ticks(s, "ytics scale 0", &y);
-    buf_puts(s->out, "set grid xtics ytics back lt 1 lw 1 lc rgb \"#dddddd\"\nset border 1 lc rgb \"#888888\"\n");
+    buf_puts(s->out, "set grid xtics ytics " GRID);
     if (chart_has_chance(s->c, s->p)) add_reference(s, s->c->chance, false, true);
     if (chart_curves(s->p) > 1)
-        buf_printf(s->out, "set key at screen %.6f, screen %.6f left top Left reverse samplen 3 spacing 1.1\n",
-                   across(s, s->width - s->right + 4), down(s, s->top));
+        buf_printf(s->out, "set key at screen %.6f, screen %.6f left top Left reverse samplen 3 "
+                           "spacing 1.1\n", across(s, s->width - s->right + 4), down(s, s->top));
     else buf_puts(s->out, "unset key\n");
     buf_puts(s->out, "plot ");
     for (size_t k = 0, end; k < s->p->n; k = end, index++) {
@@ -226,15 +239,22 @@ static void draw_curves(const struct sheet *s) {
     buf_puts(s->out, "\n");
 }
 
-/* Pixels that a name takes: em by kind of letter, as DejaVu Sans has them at most. */
+/* The width of an ASCII character in em, as DejaVu Sans has its kind at most. */
+static double width_of(char c) {
+    if (strchr("mwMW@%", c)) return 1;
+    if (strchr("iljtfrI .,:;'|!()[]-", c)) return 0.42;
+    return isupper((unsigned char)c) ? 0.75 : 0.65;
+}
+
+/* Pixels that a name takes. */
 static size_t text_width(const char *name) {
     struct buf b = { 0 };
     double em = 0;
 
     label_add(&b, name, COLUMNS, LABEL_ALL);
     for (const char *s = buf_text(&b); *s; s++) {
-        if (*s & 0x80) em += (*s & 0x40) ? 1 : 0;           /* the first byte of a character */
-        else em += strchr("mwMW@%", *s) ? 1 : isupper((unsigned char)*s) ? 0.75 : strchr("iljtfrI .,:;'|!()[]-", *s) ? 0.42 : 0.65;
+        if (!(*s & 0x80)) em += width_of(*s);
+        else if (*s & 0x40) em += 1;            /* the first byte of a character */
     }
     buf_free(&b);
     return (size_t)(em * EM);
@@ -285,8 +305,8 @@ static size_t own_height(const struct chart_panel *p) {
     return least_height(p) > CURVES ? least_height(p) : CURVES;
 }
 
-/* Heights of the areas, and the picture's. What is more than the least is shared in proportion to what they take by
- * themselves. */
+/* Heights of the areas, and the picture's. What is more than the least is shared in proportion to what
+ * they take by themselves. */
 static int set_heights(struct sheet *s, size_t *area, size_t height, struct err *err) {
     size_t fixed = 2 * GAP + (s->c->title ? TITLE : 0), own = 0, least = 0;
 
@@ -295,11 +315,14 @@ static int set_heights(struct sheet *s, size_t *area, size_t height, struct err 
         own += own_height(&s->c->panel[i]);
         least += least_height(&s->c->panel[i]);
     }
-    if (fixed + least > MOST) return err_set(err, "a picture of at most %d pixels has no room for so many rows", MOST);
+    if (fixed + least > MOST)
+        return err_set(err, "a picture of at most %d pixels has no room for so many rows", MOST);
     s->height = height ? height : fixed + own < MOST ? fixed + own : MOST;
-    if (s->height < fixed + least) return err_set(err, "the picture needs a height of %zu pixels", fixed + least);
+    if (s->height < fixed + least)
+        return err_set(err, "the picture needs a height of %zu pixels", fixed + least);
     for (size_t i = 0; i < s->c->n; i++)
-        area[i] = least_height(&s->c->panel[i]) + (s->height - fixed - least) * own_height(&s->c->panel[i]) / own;
+        area[i] = least_height(&s->c->panel[i]) +
+                  (s->height - fixed - least) * own_height(&s->c->panel[i]) / own;
     return 0;
 }
 
@@ -316,9 +339,10 @@ static void add_panel(struct sheet *s, size_t area) {
     struct buf b = { 0 };
 
     s->bottom = s->top + area;
-    buf_printf(s->out, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n", across(s, s->left),
-               across(s, s->width - s->right));
-    buf_printf(s->out, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n", down(s, s->top), down(s, s->bottom));
+    buf_printf(s->out, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n",
+               across(s, s->left), across(s, s->width - s->right));
+    buf_printf(s->out, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n",
+               down(s, s->top), down(s, s->bottom));
     chart_describe(&b, s->c, s->p);
     add_label(s, b.s, chart_has_rows(s->p) ? EDGE : s->left, s->top - HEAD / 2, false);
     if (chart_has_rows(s->p)) draw_rows(s);
@@ -327,14 +351,16 @@ static void add_panel(struct sheet *s, size_t area) {
     buf_free(&b);
 }
 
-int chart_script(struct buf *out, const struct chart *c, bool svg, size_t width, size_t height, struct err *err) {
+int chart_script(struct buf *out, const struct chart *c, bool svg, size_t width, size_t height,
+                 struct err *err) {
     struct sheet s = { .out = out, .c = c, .svg = svg };
     size_t *area = mem_alloc(c->n, sizeof *area);
     int r = set_width(&s, width, err) || set_heights(&s, area, height, err) ? -1 : 0;
 
     if (!r) {
-        buf_printf(out, "set encoding utf8\nset terminal %s noenhanced size %zu,%zu font \"%s,11\" background \"#ffffff\"\n",
-                   svg ? "svg" : "pngcairo", s.width, s.height, svg ? "sans-serif" : "DejaVu Sans");
+        buf_printf(out, "set encoding utf8\nset terminal %s noenhanced size %zu,%zu font \"%s,11\" "
+                        "background \"#ffffff\"\n", svg ? "svg" : "pngcairo", s.width, s.height,
+                   svg ? "sans-serif" : "DejaVu Sans");
         buf_puts(out, "set multiplot\n");
         s.top = GAP + (c->title ? TITLE : 0);
         if (c->title) add_label(&s, c->title, EDGE, s.top - TITLE / 2, true);

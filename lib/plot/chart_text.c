@@ -29,7 +29,7 @@ struct page {
     const struct glyphs *g;
     enum label_set set;
     size_t width;
-    size_t indent, names, values;   /* columns of what stands left of the area: names and values of rows, or ticks */
+    size_t indent, names, values;   /* columns left of the area; of curves values alone, for ticks */
     size_t area;
     struct chart_axis axis;         /* of what is measured */
 };
@@ -119,7 +119,8 @@ static bool heads(struct buf *out, const struct page *g, size_t k) {
     const char *heading = p->kind == CHART_POSITIONS ? NULL : chart_heading(p, k);
 
     buf_clear(out);
-    if (p->kind == CHART_POSITIONS && (!k || chart_curve_end(p, k - 1) == k)) chart_call(out, g->c, p, &p->mark[k]);
+    if (p->kind == CHART_POSITIONS && (!k || chart_curve_end(p, k - 1) == k))
+        chart_call(out, g->c, p, &p->mark[k]);
     if (heading) buf_puts(out, heading);
     return out->n;
 }
@@ -179,9 +180,10 @@ static void print_rows(struct page *g) {
     buf_free(&b);
 }
 
-/* The row of each column of a canvas through the means of the marks that fall into it, and straight lines between:
- * -1 where the curve is not. */
-static void trace(long *row, const struct page *g, const struct chart_axis *x, size_t from, size_t end, size_t height) {
+/* The row of a canvas that a curve has in each column: the mean of the marks that fall into it, and
+ * straight lines between; -1 where the curve is not. */
+static void trace(long *row, const struct page *g, const struct chart_axis *x, size_t from, size_t end,
+                  size_t height) {
     double *sum = mem_calloc(g->area, sizeof *sum);
     size_t *n = mem_calloc(g->area, sizeof *n), before = g->area;
 
@@ -198,8 +200,9 @@ static void trace(long *row, const struct page *g, const struct chart_axis *x, s
         if (before == g->area) before = col;
         for (size_t i = before; i <= col; i++) {
             double t = col > before ? (double)(i - before) / (double)(col - before) : 1;
+            double y = sum[before] + t * (sum[col] - sum[before]);
 
-            row[i] = (long)(height - 1 - at(&g->axis, sum[before] + t * (sum[col] - sum[before]), height));
+            row[i] = (long)(height - 1 - at(&g->axis, y, height));
         }
         before = col;
     }

@@ -18,7 +18,8 @@ const char *chart_heading(const struct chart_panel *p, size_t k) {
 size_t chart_curve_end(const struct chart_panel *p, size_t k) {
     size_t end = k + 1;
 
-    while (end < p->n && p->mark[end].run == p->mark[k].run && p->mark[end].part == p->mark[k].part) end++;
+    while (end < p->n && p->mark[end].run == p->mark[k].run && p->mark[end].part == p->mark[k].part)
+        end++;
     return end;
 }
 
@@ -29,7 +30,7 @@ size_t chart_curves(const struct chart_panel *p) {
     return n;
 }
 
-/* hr1 is HR@1, as evaluate's tables have it, and hr1_difference a difference of HR@1; other names stay. */
+/* hr1 is HR@1, as evaluate's tables have it, hr1_difference a difference of it; other names stay. */
 static void add_field(struct buf *out, const char *field) {
     static const char *const upper[] = { "hr", "ndcg", "mrr", "map", "auc", "rmse", "mae" };
     const char *end;
@@ -39,9 +40,11 @@ static void add_field(struct buf *out, const char *field) {
     if (end && !end[11]) buf_puts(out, "difference of ");
     else end = field + strlen(field);
     for (size_t i = 0; i < sizeof upper / sizeof *upper; i++) {
-        size_t n = strlen(upper[i]), digits = strncmp(field, upper[i], n) ? 0 : strspn(field + n, "0123456789");
+        size_t n = strlen(upper[i]), digits;
 
-        if (strncmp(field, upper[i], n) || field + n + digits != end) continue;
+        if (strncmp(field, upper[i], n)) continue;
+        digits = strspn(field + n, "0123456789");
+        if (field + n + digits != end) continue;
         for (size_t k = 0; k < n; k++) buf_printf(out, "%c", toupper((unsigned char)field[k]));
         buf_printf(out, digits ? "@%.*s" : "%.*s", (int)digits, field + n);
         return;
@@ -49,7 +52,8 @@ static void add_field(struct buf *out, const char *field) {
     buf_add(out, field, (size_t)(end - field));
 }
 
-void chart_call(struct buf *out, const struct chart *c, const struct chart_panel *p, const struct chart_mark *m) {
+void chart_call(struct buf *out, const struct chart *c, const struct chart_panel *p,
+                const struct chart_mark *m) {
     bool run = !p->mixed || p->kind != CHART_STEPS || c->runs.n > 1;
 
     buf_clear(out);
@@ -91,7 +95,8 @@ void chart_value(struct buf *out, const struct chart_panel *p, double y) {
     else buf_printf(out, sign ? "%+.6g" : "%.6g", y);
 }
 
-/* Steps of 1, 2 or 5 times a power of ten, about `ticks` of them. Without extent, some is made around the value. */
+/* Steps of 1, 2 or 5 times a power of ten, about `ticks` of them. Around a single value some extent is
+ * made. */
 static struct chart_axis axis(double lo, double hi, size_t ticks) {
     double most = fmax(fabs(lo), fabs(hi)), room = most > 0 ? most / 2 : 0.5, power, step;
 
@@ -102,7 +107,8 @@ static struct chart_axis axis(double lo, double hi, size_t ticks) {
     step = (hi - lo) / (double)ticks;
     power = pow(10, floor(log10(step)));
     step /= power;
-    return (struct chart_axis){ lo, hi, (step <= 1 ? 1 : step <= 2 ? 2 : step <= 5 ? 5 : 10) * power };
+    step = step <= 1 ? 1 : step <= 2 ? 2 : step <= 5 ? 5 : 10;
+    return (struct chart_axis){ lo, hi, step * power };
 }
 
 static void reach(double *lo, double *hi, double x) {
@@ -119,8 +125,9 @@ static double last_tick(const struct chart_axis *a) {
     return floor(a->hi / a->step + 1e-6);
 }
 
-struct chart_axis chart_measure(const struct chart *c, const struct chart_panel *p, bool raw, size_t ticks) {
-    double lo = INFINITY, hi = -INFINITY;
+struct chart_axis chart_measure(const struct chart *c, const struct chart_panel *p, bool raw,
+                                size_t ticks) {
+    double lo = INFINITY, hi = -INFINITY, room;
     struct chart_axis a;
 
     if (p->kind != CHART_STEPS) reach(&lo, &hi, 0);
@@ -132,8 +139,11 @@ struct chart_axis chart_measure(const struct chart *c, const struct chart_panel 
         if (raw) reach(&lo, &hi, p->mark[k].raw);
     }
     a = axis(lo, hi, ticks);
-    if (p->kind == CHART_STEPS) return (struct chart_axis){ a.lo - (a.hi - a.lo) / 30, a.hi + (a.hi - a.lo) / 30, a.step };
-    return (struct chart_axis){ floor(a.lo / a.step + 1e-6) * a.step, ceil(a.hi / a.step - 1e-6) * a.step, a.step };
+    room = (a.hi - a.lo) / 30;
+    if (p->kind == CHART_STEPS) return (struct chart_axis){ a.lo - room, a.hi + room, a.step };
+    a.lo = floor(a.lo / a.step + 1e-6) * a.step;
+    a.hi = ceil(a.hi / a.step - 1e-6) * a.step;
+    return a;
 }
 
 struct chart_axis chart_abscissa(const struct chart_panel *p, size_t ticks) {

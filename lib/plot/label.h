@@ -12,8 +12,8 @@ enum label_set { LABEL_ASCII, LABEL_EUROPEAN, LABEL_ALL };
 /* Columns that UTF-8 text takes on a terminal. */
 size_t label_columns(const char *s);
 
-/* Adds s to *out: '?' for control characters, bytes that are not UTF-8 and what is not of the set; what is wider than
- * `columns`, from 8, loses its middle. */
+/* Adds s to *out: '?' for control characters, bytes that are not UTF-8 and what is not of the set;
+ * what is wider than `columns`, from 8, loses its middle. */
 void label_add(struct buf *out, const char *s, size_t columns, enum label_set set);
 
 #endif
