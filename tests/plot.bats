@@ -283,9 +283,9 @@ EOF
     refuses 2 "--height of text is from 4 to 200 lines, not 201" --height 201 runs.jsonl
     refuses 2 "two runs are named 'runs'" runs.jsonl ./runs.jsonl
     refuses 2 "--smooth takes a whole number from 1 to 1e+06, not '0'" --smooth 0 runs.jsonl
-    refuses 1 'the picture needs a width of 339 pixels' --width 338 -o x.svg runs.jsonl
+    refuses 1 'the picture needs a width of 332 pixels' --width 331 -o x.svg runs.jsonl
     refuses 1 'the picture needs a height of 124 pixels' --height 123 -o x.svg runs.jsonl
-    plot --width 339 --height 124 -o x.svg runs.jsonl
+    plot --width 332 --height 124 -o x.svg runs.jsonl
     for k in {1..300}; do cat runs.jsonl; done > many.jsonl
     refuses 1 'a picture of at most 10000 pixels has no room for so many rows' -o y.svg many.jsonl
     [ ! -e y.svg ]
@@ -312,6 +312,7 @@ says() {
     says '"lo" is greater than "hi"' '{"model":"a","hr1":1,"lo":1,"hi":0}'
     says '"hr1" is beyond 1e100' '{"model":"a","hr1":1e101}'
     says '"global_step" is beyond 1e100' '{"global_step":-1e300,"loss":1}'
+    cat - runs.jsonl <<< '{"model":"a","position":0,"hr1":null}' | plot | cmp - <(plot runs.jsonl)
     refuses 1 'no record has a number in "kl"' -f loss,kl "$FIXTURES/plot/sft.jsonl"
     refuses 1 'nothing to draw: no record has a number in "hr1", "difference", "reward" or "loss"' <<< '{"model":"a","hr1":null}'
 }

@@ -110,7 +110,7 @@ static void smooth(struct chart_mark *mark, size_t n, double span) {
 
     for (size_t i = 0; i < n; i++) {
         while (to < n && mark[to].x <= mark[i].x + span / 2) sum += mark[to++].raw;
-        while (mark[from].x <= mark[i].x - span / 2) sum -= mark[from++].raw;
+        while (from < i && mark[from].x <= mark[i].x - span / 2) sum -= mark[from++].raw;
         mark[i].y = sum / (double)(to - from);
     }
 }

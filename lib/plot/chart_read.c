@@ -121,8 +121,8 @@ static int add_record(struct chart *c, const json_t *rec, const char *file, stru
         if (!has(rec, f->name)) continue;
         if (number(rec, f->name, &m.y, err) || interval(rec, f->name, &m, err)) return -1;
         f->seen |= !isnan(m.y);
+        if (isnan(m.y) && (kind == CHART_POSITIONS || kind == CHART_STEPS)) continue;
         p = chart_panel_of(c, kind, f);
-        if (isnan(m.y) && !chart_has_rows(p)) continue;
         m.group = chart_name(&p->groups, buf_text(heading));
         m.part = f->part;
         chart_add(p, m);

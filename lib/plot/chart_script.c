@@ -15,7 +15,7 @@ enum { EM = 15 };
 enum {
     TITLE = 34, HEAD = 30, ROW = 22, CURVES = 240, LEAST = 80, AXIS = 26, GAP = 10, KEY = 19, MOST = 10000
 };
-enum { EDGE = 12, VALUE = 76, SAMPLE = 64, NARROW = 200, WIDE = 800 };
+enum { EDGE = 12, SAMPLE = 64, NARROW = 200, WIDE = 800 };
 enum { COLUMNS = 40, COLOURS = 7 };     /* of a name; of runs */
 
 /* Okabe and Ito's colours, which the colour-blind tell apart too, less a yellow too light for lines. */
@@ -274,11 +274,12 @@ static void set_margins(struct sheet *s) {
         const struct chart_panel *p = &s->c->panel[i];
         bool rows = chart_has_rows(p), key = !rows && chart_curves(p) > 1;
 
-        if (rows) widen(&s->right, VALUE);
         for (size_t k = 0; k < p->n && (rows || key); k = rows ? k + 1 : chart_curve_end(p, k)) {
             chart_call(&b, s->c, p, &p->mark[k]);
             if (rows) widen(&s->left, text_width(b.s) + 2 * EDGE);
             else widen(&s->right, text_width(b.s) + SAMPLE);
+            chart_value(&b, p, p->mark[k].y);
+            if (rows) widen(&s->right, text_width(b.s) + 2 * EDGE);
         }
         if (!rows) {
             struct chart_axis a = chart_measure(s->c, p, s->c->smooth > 1, 6);

@@ -47,8 +47,11 @@ static const char **blank_cells(size_t n) {
     return cell;
 }
 
+/* Which of n columns or rows x belongs to. A tick may stand a little beyond its scale. */
 static size_t at(const struct chart_axis *a, double x, size_t n) {
-    return (size_t)lround((x - a->lo) / (a->hi - a->lo) * (double)(n - 1));
+    double t = (x - a->lo) / (a->hi - a->lo);
+
+    return (size_t)lround(fmax(0, fmin(1, t)) * (double)(n - 1));
 }
 
 static void fill(const char **cell, size_t from, size_t to, const char *glyph) {
@@ -88,7 +91,7 @@ static void print_axis(const struct page *g, const struct chart_axis *a, size_t 
 
         cell[x] = g->g->tick_x;
         chart_tick_text(&b, a, k);
-        start = left + x - b.n / 2;
+        start = left + x > b.n / 2 ? left + x - b.n / 2 : 0;
         if (start + b.n > g->width) start = g->width - b.n;
         if (end && start < end + 1) continue;
         memcpy(numbers + start, b.s, b.n);
