@@ -16,6 +16,7 @@ struct operand {
  * named ..."). Returns their number; operand_free. */
 size_t operand_list(struct operand **list, char **operands, const struct cli *cli);
 
+/* Frees the list and its names. */
 void operand_free(struct operand *list, size_t n);
 
 #endif
