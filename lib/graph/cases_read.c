@@ -106,7 +106,7 @@ static size_t find_ordinal(const char *id) {
 
     if (!mark || mark[1] < '1' || mark[1] > '9') return 0;
     k = strtoull(mark + 1, &end, 10);
-    if (*end == '~' && end[1] >= '1' && end[1] <= '9') strtoull(end + 1, &end, 10);
+    if (*end == '~' && end[1] >= '1' && end[1] <= '9' && strcmp(end, "~1")) strtoull(end + 1, &end, 10);
     return *end ? 0 : (size_t)k;
 }
 
