@@ -4,7 +4,7 @@
 set -eu
 
 packages="gcc make libc6-dev libopenblas-pthread-dev libjansson-dev libpcre2-dev libutf8proc-dev zlib1g-dev
-    libcurl4-openssl-dev bats mandoc bsdextrautils jq time python3 $*"
+    libcurl4-openssl-dev bats mandoc bsdextrautils jq time gnuplot-nox python3 $*"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "deps: not Debian or Ubuntu; install what these packages hold:" $packages >&2

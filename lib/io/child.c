@@ -1,167 +1,102 @@
-/* child — two pipes and poll, so that neither side waits for the other to read. */
+/* child — posix_spawnp. Input, output and complaints are files in memory: with pipes the two processes
+ * could wait for each other, and a child that ends early would send SIGPIPE. */
 #define _GNU_SOURCE
 #include "io/child.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <math.h>
-#include <poll.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/mem.h"
-#include "base/progress.h"
+enum { STREAMS = 3 };       /* standard input, output and error */
 
-extern char **environ;
+static int fail(const char *what, int cause, struct err *err) {
+    return err_set(err, "%s: %s", what, strerror(cause));
+}
 
-enum { CHUNK = 1 << 16, LINE_MAX_BYTES = 16 << 20 };
+static int fill(int fd, const struct buf *in) {
+    for (size_t done = 0; done < in->n;) {
+        ssize_t n = write(fd, in->s + done, in->n - done);
 
-struct child {
-    pid_t pid;
-    int to, from;           /* pipes; -1: closed */
-    struct buf out, in;     /* still to be written; read and not yet taken */
-    size_t written, taken;
-    bool failed;            /* it is not waited for */
-};
+        if (n < 0 && errno != EINTR) return -1;
+        if (n > 0) done += (size_t)n;
+    }
+    return lseek(fd, 0, SEEK_SET) ? -1 : 0;
+}
 
-static int start(struct child *c, const char *command, const int to[2], const int from[2], struct err *err) {
-    char *argv[] = { "sh", "-c", (char *)command, NULL };
+static int read_back(struct buf *out, int fd) {
+    char chunk[1 << 16];
+    off_t at = 0;
+    ssize_t n;
+
+    while ((n = pread(fd, chunk, sizeof chunk, at)) > 0) {
+        buf_add(out, chunk, (size_t)n);
+        at += n;
+    }
+    return n < 0 ? -1 : 0;
+}
+
+/* Starts argv with fd[] as its streams. Returns 0 or what went wrong. */
+static int spawn(pid_t *pid, char *const *argv, const int *fd) {
     posix_spawn_file_actions_t actions;
-    int code;
+    int cause = posix_spawn_file_actions_init(&actions);
 
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, from[1], STDOUT_FILENO);
-    code = posix_spawn(&c->pid, "/bin/sh", &actions, NULL, argv, environ);
+    if (cause) return cause;
+    for (int k = 0; k < STREAMS && !cause; k++)
+        cause = posix_spawn_file_actions_adddup2(&actions, fd[k], k);
+    if (!cause) cause = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    close(to[0]);
-    close(from[1]);
-    c->to = to[1];
-    c->from = from[0];
-    if (code) {
-        c->pid = 0;
-        return err_set(err, "/bin/sh: %s", strerror(code));
+    return cause;
+}
+
+/* The last line of text; cut into *said. */
+static const char *last_line(struct buf *said) {
+    char *line;
+
+    while (said->n && strchr(" \r\n", said->s[said->n - 1])) said->s[--said->n] = 0;
+    line = said->n ? strrchr(said->s, '\n') : NULL;
+    line = line ? line + 1 : (char *)buf_text(said);
+    return line + strspn(line, " ");
+}
+
+static int judge(const char *name, int status, int fd, struct err *err) {
+    struct buf said = { 0 };
+
+    if (WIFEXITED(status) && !WEXITSTATUS(status)) return 0;
+    read_back(&said, fd);
+    if (WIFSIGNALED(status)) err_set(err, "%s was ended by signal %d", name, WTERMSIG(status));
+    else err_set(err, "%s failed with status %d", name, WEXITSTATUS(status));
+    if (said.n) {
+        struct err how = *err;
+
+        err_set(err, "%s: %s", how.msg, last_line(&said));
     }
-    fcntl(c->to, F_SETFL, O_NONBLOCK);
-    return 0;
+    buf_free(&said);
+    return -1;
 }
 
-struct child *child_new(const char *command, struct err *err) {
-    struct child *c = mem_calloc(1, sizeof *c);
-    int to[2], from[2];
+static int run(struct buf *out, char *const *argv, const struct buf *in, const int *fd, struct err *err) {
+    pid_t pid;
+    int status, cause;
 
-    c->to = c->from = -1;
-    if (pipe2(to, O_CLOEXEC)) {
-        err_set(err, "%s", strerror(errno));
-    } else if (pipe2(from, O_CLOEXEC)) {
-        err_set(err, "%s", strerror(errno));
-        close(to[0]);
-        close(to[1]);
-    } else if (!start(c, command, to, from, err)) {
-        return c;
-    }
-    child_free(c);
-    return NULL;
+    if (fill(fd[0], in)) return fail("memory for a child", errno, err);
+    cause = spawn(&pid, argv, fd);
+    if (cause == ENOENT) return err_set(err, "%s is not on PATH", argv[0]);
+    if (cause) return fail(argv[0], cause, err);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return fail(argv[0], errno, err);
+    if (judge(argv[0], status, fd[2], err)) return -1;
+    return read_back(out, fd[1]) ? fail(argv[0], errno, err) : 0;
 }
 
-void child_free(struct child *c) {
-    if (!c) return;
-    if (c->to >= 0) close(c->to);
-    if (c->from >= 0) close(c->from);
-    if (c->pid && c->failed) kill(c->pid, SIGTERM);
-    if (c->pid) while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) continue;
-    buf_free(&c->out);
-    buf_free(&c->in);
-    free(c);
-}
+int child_filter(struct buf *out, char *const *argv, const struct buf *in, struct err *err) {
+    int fd[STREAMS], n = 0, r = -1;
 
-void child_send(struct child *c, const char *line) {
-    buf_puts(&c->out, line);
-    buf_puts(&c->out, "\n");
-}
-
-/* write(), but EPIPE is an error and no signal, though the program dies of a SIGPIPE on its own output. */
-static ssize_t write_quietly(int fd, const char *bytes, size_t n) {
-    const struct timespec now = { 0, 0 };
-    sigset_t pipe, before;
-    ssize_t w;
-    int cause;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    w = write(fd, bytes, n);
-    cause = errno;
-    if (w < 0 && cause == EPIPE) sigtimedwait(&pipe, NULL, &now);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = cause;
-    return w;
-}
-
-/* Writes what the pipe takes. A command that reads no more is found out when it ends. */
-static void write_some(struct child *c) {
-    ssize_t w = write_quietly(c->to, c->out.s + c->written, c->out.n - c->written);
-
-    if (w > 0) c->written += (size_t)w;
-    if (c->written < c->out.n && (w >= 0 || errno == EAGAIN || errno == EINTR)) return;
-    buf_clear(&c->out);
-    c->written = 0;
-}
-
-/* Reads what is there. Returns 0, or -1: its end, or a failure. */
-static int read_some(struct child *c, struct err *err) {
-    char bytes[CHUNK];
-    ssize_t r = read(c->from, bytes, sizeof bytes);
-
-    if (r < 0 && errno == EINTR) return 0;
-    if (r < 0) return err_set(err, "%s", strerror(errno));
-    if (!r) return err_set(err, "it ended without an answer");
-    buf_add(&c->in, bytes, (size_t)r);
-    return c->in.n - c->taken > LINE_MAX_BYTES ? err_set(err, "a line of more than %d MiB", LINE_MAX_BYTES >> 20) : 0;
-}
-
-/* Forgets the line that was taken. */
-static void drop_taken(struct child *c) {
-    memmove(c->in.s, c->in.s + c->taken, c->in.n - c->taken);
-    c->in.n -= c->taken;
-    c->taken = 0;
-}
-
-static int next_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err) {
-    double end = progress_clock() + timeout;
-
-    if (c->taken) drop_taken(c);
-    for (size_t looked = 0;;) {
-        struct pollfd fds[] = { { c->from, POLLIN, 0 }, { c->written < c->out.n ? c->to : -1, POLLOUT, 0 } };
-        char *newline = c->in.n > looked ? memchr(c->in.s + looked, '\n', c->in.n - looked) : NULL;
-        double left = end - progress_clock();
-
-        if (newline) {
-            *newline = 0;
-            *line = c->in.s;
-            *n = (size_t)(newline - c->in.s);
-            c->taken = *n + 1;
-            return 0;
-        }
-        looked = c->in.n;
-        if (left <= 0) return err_set(err, "no answer within %g seconds", timeout);
-        if (poll(fds, 2, (int)ceil(fmin(left, 1000) * 1000)) < 0 && errno != EINTR)
-            return err_set(err, "%s", strerror(errno));
-        if (fds[1].revents) write_some(c);
-        if (fds[0].revents && read_some(c, err)) return -1;
-    }
-}
-
-int child_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err) {
-    int bad = next_line(c, timeout, line, n, err);
-
-    c->failed |= bad != 0;
-    return bad;
+    while (n < STREAMS && (fd[n] = memfd_create(argv[0], MFD_CLOEXEC)) >= 0) n++;
+    if (n == STREAMS) r = run(out, argv, in, fd, err);
+    else fail("memory for a child", errno, err);
+    while (n) close(fd[--n]);
+    return r;
 }

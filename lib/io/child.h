@@ -1,24 +1,13 @@
-/* child — a command that answers lines: one in, one out, in their order. */
+/* child — another program as a filter: bytes in, bytes out, and what it said when it failed. */
 #ifndef IO_CHILD_H
 #define IO_CHILD_H
 
-#include <stddef.h>
-
+#include "base/buf.h"
 #include "base/err.h"
 
-struct child;
-
-/* Starts it by /bin/sh. NULL with a sentence. */
-struct child *child_new(const char *command, struct err *err);
-
-/* Closes its input and waits for its end, which comes at once if child_line failed. NULL is fine. */
-void child_free(struct child *c);
-
-/* Adds a line, without its newline, to what it is going to read. */
-void child_send(struct child *c, const char *line);
-
-/* Waits for its next line, at most `timeout` seconds: n bytes and a zero byte in place of the newline, borrowed
- * until the next call. Returns 0, or -1: it ended, says nothing, or too much. */
-int child_line(struct child *c, double timeout, const char **line, size_t *n, struct err *err);
+/* Runs argv[0], found on PATH, with `in` as its standard input, and adds what it writes to *out.
+ * Returns 0, or -1: it is not there, it failed (the sentence ends in the last line that it wrote to
+ * standard error), or the system refused. */
+int child_filter(struct buf *out, char *const *argv, const struct buf *in, struct err *err);
 
 #endif

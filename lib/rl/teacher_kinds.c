@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "io/child.h"
+#include "io/coproc.h"
 #include "io/jsonl.h"
 #include "rl/group.h"
 #include "rl/teacher_own.h"
@@ -26,7 +26,7 @@ struct question *questions_take(struct questions *list) {
 /* A command: its answers come in the order of the questions. */
 struct command {
     const struct teacher_options *o;
-    struct child *child;
+    struct coproc *coproc;
     struct questions asked;
 };
 
@@ -34,7 +34,7 @@ void *teacher_command_new(const struct teacher_options *o, struct err *err) {
     struct command *c = mem_calloc(1, sizeof *c);
 
     c->o = o;
-    if ((c->child = child_new(o->command, err))) return c;
+    if ((c->coproc = coproc_new(o->command, err))) return c;
     free(c);
     return NULL;
 }
@@ -42,7 +42,7 @@ void *teacher_command_new(const struct teacher_options *o, struct err *err) {
 static void command_ask(void *state, struct question *q) {
     struct command *c = state;
 
-    child_send(c->child, q->text);
+    coproc_send(c->coproc, q->text);
     questions_add(&c->asked, q);
 }
 
@@ -53,7 +53,7 @@ static struct question *command_wait(void *state, long *again) {
     size_t n;
 
     (void)again;
-    if (child_line(c->child, c->o->timeout, &line, &n, &q->err) || !(q->answer = teacher_read(line, n, &q->err)))
+    if (coproc_line(c->coproc, c->o->timeout, &line, &n, &q->err) || !(q->answer = teacher_read(line, n, &q->err)))
         err_prefix(&q->err, "--command");
     return q;
 }
@@ -61,7 +61,7 @@ static struct question *command_wait(void *state, long *again) {
 static void command_free(void *state) {
     struct command *c = state;
 
-    child_free(c->child);
+    coproc_free(c->coproc);
     questions_free(&c->asked);
     free(c);
 }
