@@ -131,13 +131,15 @@ static int parse_candidates(const json_t *rec, struct rec_case *c, struct err *e
                    graph_item_name(g, c->at.item), graph_item_name(g, c->candidates[c->target]));
 }
 
-int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
+int case_find(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
     *c = (struct rec_case){ 0 };
-    if (parse_source(r, rec, c, err) || parse_target(rec, c, err) || parse_candidates(rec, c, err)) {
-        case_free(c);
-        return -1;
-    }
-    return 0;
+    return parse_source(r, rec, c, err) || parse_target(rec, c, err) ? -1 : 0;
+}
+
+int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
+    if (!case_find(r, rec, c, err) && !parse_candidates(rec, c, err)) return 0;
+    case_free(c);
+    return -1;
 }
 
 /* Postings of an item are in order of time: those before a time are the first ones. */

@@ -1,4 +1,5 @@
-/* ids — which cases were read: an index for each identifier, by its 64-bit fingerprint.
+/* ids — which cases, and which items, were read: an index for each identifier, by its 64-bit
+ * fingerprint.
  *
  * 16 bytes a case, up to twice that while the array has room, and 5 to 11 for its slot. Two of 1e5
  * identifiers meet by accident once in 4e9 sets. */
@@ -25,11 +26,14 @@ struct ids {
 /* At most so many identifiers: ids_add of one more is a broken promise. */
 #define IDS_MAX ((size_t)UINT32_MAX)
 
-/* The index of the identifier, or SIZE_MAX. */
-size_t ids_find(const struct ids *ids, const char *id, size_t n);
+/* The fingerprint of an identifier of n bytes. */
+uint64_t ids_fingerprint(const char *id, size_t n);
 
-/* The index of the identifier, which is entered if it is new: then the index is the old ids->n. */
-size_t ids_add(struct ids *ids, const char *id, size_t n);
+/* The index of the identifier with this fingerprint, or SIZE_MAX. */
+size_t ids_find(const struct ids *ids, uint64_t fingerprint);
+
+/* Its index; it is entered if it is new: then the index is the old ids->n. */
+size_t ids_add(struct ids *ids, uint64_t fingerprint);
 
 void ids_free(struct ids *ids);
 
