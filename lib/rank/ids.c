@@ -22,8 +22,8 @@ static uint32_t *find_slot(const struct ids *ids, uint64_t hash) {
     return &ids->slot[k];
 }
 
-size_t ids_find(const struct ids *ids, uint64_t fingerprint) {
-    return ids->slots ? (size_t)*find_slot(ids, fingerprint) - 1 : SIZE_MAX;
+size_t ids_find(const struct ids *ids, const char *id, size_t n) {
+    return ids->slots ? (size_t)*find_slot(ids, ids_fingerprint(id, n)) - 1 : SIZE_MAX;
 }
 
 /* At most three slots of four are taken. */
@@ -35,7 +35,7 @@ static void grow(struct ids *ids) {
     for (size_t i = 0; i < ids->n; i++) *find_slot(ids, ids->at[i].hash) = (uint32_t)i + 1;
 }
 
-size_t ids_add(struct ids *ids, uint64_t fingerprint) {
+size_t ids_enter(struct ids *ids, uint64_t fingerprint) {
     uint32_t *slot;
 
     grow(ids);
@@ -46,6 +46,10 @@ size_t ids_add(struct ids *ids, uint64_t fingerprint) {
     ids->at[ids->n] = (struct id){ .hash = fingerprint };
     *slot = (uint32_t)++ids->n;
     return ids->n - 1;
+}
+
+size_t ids_add(struct ids *ids, const char *id, size_t n) {
+    return ids_enter(ids, ids_fingerprint(id, n));
 }
 
 void ids_free(struct ids *ids) {

@@ -26,14 +26,15 @@ struct ids {
 /* At most so many identifiers: ids_add of one more is a broken promise. */
 #define IDS_MAX ((size_t)UINT32_MAX)
 
-/* The fingerprint of an identifier of n bytes. */
+/* The index of the identifier, or SIZE_MAX. */
+size_t ids_find(const struct ids *ids, const char *id, size_t n);
+
+/* The index of the identifier, which is entered if it is new: then the index is the old ids->n. */
+size_t ids_add(struct ids *ids, const char *id, size_t n);
+
+/* The fingerprint of an identifier, and ids_add of one that is known by it. */
 uint64_t ids_fingerprint(const char *id, size_t n);
-
-/* The index of the identifier with this fingerprint, or SIZE_MAX. */
-size_t ids_find(const struct ids *ids, uint64_t fingerprint);
-
-/* Its index; it is entered if it is new: then the index is the old ids->n. */
-size_t ids_add(struct ids *ids, uint64_t fingerprint);
+size_t ids_enter(struct ids *ids, uint64_t fingerprint);
 
 void ids_free(struct ids *ids);
 

@@ -79,15 +79,10 @@ static size_t base_length(const char *id) {
 
 int probes_take(struct probes *p, const json_t *rec, struct err *err) {
     struct rec_case c;
-    size_t known = p->ids.n, i;
+    size_t i;
 
     if (case_parse(&p->reader, rec, &c, err)) return -1;
-    if (ids_add(&p->ids, ids_fingerprint(c.id, strlen(c.id))) < known) {
-        err_set(err, "the case \"%.100s\" was read before", c.id);
-        case_free(&c);
-        return -1;
-    }
-    i = ids_add(&p->bases, ids_fingerprint(c.id, base_length(c.id)));
+    i = ids_add(&p->bases, c.id, base_length(c.id));
     if (i >= p->cap) {
         size_t cap = p->cap;
 
@@ -117,7 +112,6 @@ struct probe probes_of(const struct probes *p, size_t k) {
 
 void probes_free(struct probes *p) {
     case_reader_close(&p->reader);
-    ids_free(&p->ids);
     ids_free(&p->bases);
     free(p->probed);
 }

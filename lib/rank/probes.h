@@ -17,7 +17,6 @@ extern const char *const probe_names[PROBES];
 /* Zero-initialise it; reader comes from case_reader_open. */
 struct probes {
     struct case_reader reader;
-    struct ids ids;                 /* of records */
     struct ids bases;               /* of cases: their permutations are one */
     struct probed *probed;          /* [bases] */
     size_t cap;

@@ -67,11 +67,11 @@ static void set_lists(json_t *rec, const struct runs *rs, const struct run *run)
     bool any = run->has_items && run->has_scores;
 
     for (size_t i = 0; i < c->n; i++)
-        set(rec, any ? lists_coverage(&run->lists, c, i, items) : NAN, "coverage%zu", c->k[i]);
+        set(rec, any ? tops_coverage(&run->tops, c, i, items) : NAN, "coverage%zu", c->k[i]);
     for (size_t i = 0; i < c->n; i++)
-        set(rec, any ? lists_gini(&run->lists, c, i, items) : NAN, "gini%zu", c->k[i]);
+        set(rec, any ? tops_gini(&run->tops, c, i, items) : NAN, "gini%zu", c->k[i]);
     for (size_t i = 0; i < c->n; i++)
-        set(rec, any && rs->known ? lists_novelty(&run->lists, i) : NAN, "novelty%zu", c->k[i]);
+        set(rec, any && rs->known ? tops_novelty(&run->tops, i) : NAN, "novelty%zu", c->k[i]);
 }
 
 static void set_texts(json_t *rec, const struct run *run) {

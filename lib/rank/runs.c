@@ -67,7 +67,7 @@ static void add_record(struct runs *rs, const struct scored *s, size_t line) {
     if (!rs->permuted) return;
     rs->base = mem_grow(rs->base, i, &rs->base_cap, sizeof *rs->base);
     rs->permutation = mem_grow(rs->permutation, i, &rs->permutation_cap, sizeof *rs->permutation);
-    rs->base[i] = (uint32_t)ids_add(&rs->bases, ids_fingerprint(buf_text(&s->id), s->base));
+    rs->base[i] = (uint32_t)ids_add(&rs->bases, buf_text(&s->id), s->base);
     rs->permutation[i] = (uint32_t)s->permutation;
     if (s->permutation > rs->permutations) rs->permutations = s->permutation;
 }
@@ -75,14 +75,14 @@ static void add_record(struct runs *rs, const struct scored *s, size_t line) {
 /* The index of the record's case or permutation. */
 static int find_case(struct runs *rs, struct run *run, const struct scored *s, size_t line,
                      size_t *i, struct err *err) {
-    uint64_t id = ids_fingerprint(buf_text(&s->id), s->id.n);
+    const char *id = buf_text(&s->id);
     bool first = run == rs->run;
     size_t known = rs->ids.n;
 
     if (first && known == IDS_MAX) return err_set(err, "more than %zu cases", IDS_MAX);
-    *i = first ? ids_add(&rs->ids, id) : ids_find(&rs->ids, id);
+    *i = first ? ids_add(&rs->ids, id, s->id.n) : ids_find(&rs->ids, id, s->id.n);
     if (*i == SIZE_MAX)
-        return err_set(err, "the case \"%.100s\" is not in %s", buf_text(&s->id), rs->run->file);
+        return err_set(err, "the case \"%.100s\" is not in %s", id, rs->run->file);
     if (*i == known) add_record(rs, s, line);
     for (; run->seen_n <= *i; run->seen_n++) {
         run->seen = mem_grow(run->seen, run->seen_n, &run->seen_cap, sizeof *run->seen);
@@ -91,7 +91,7 @@ static int find_case(struct runs *rs, struct run *run, const struct scored *s, s
     if (check_candidates(&rs->ids.at[*i], s, err)) return -1;
     if (rs->permuted && check_candidates(&rs->bases.at[rs->base[*i]], s, err)) return -1;
     if (!run->seen[*i]) return 0;
-    return err_set(err, "the case \"%.100s\" was read before", buf_text(&s->id));
+    return err_set(err, "the case \"%.100s\" was read before", id);
 }
 
 /* The metrics of case i. */
@@ -136,7 +136,7 @@ static void take_ranking(struct runs *rs, struct run *run, size_t i, const struc
         metrics_case(rs->row, &rs->cuts, &rank, items && s->uniform && !s->full ?
                      sampled_gains(&rs->sampled_from, &rs->cuts, items, s->n) : NULL);
         if (run->has_items)
-            best = lists_take(&run->lists, &rs->catalogue, &rs->cuts, scores,
+            best = tops_take(&run->tops, &rs->catalogue, &rs->cuts, scores,
                               rs->known ? rs->known->bits : NULL, s->n);
         if (rs->by_place)
             places_take(&run->places, rs->permuted ? rs->base[i] : (uint32_t)i, scores, s->n,
@@ -316,7 +316,7 @@ void runs_free(struct runs *rs) {
         free(run->seen);
         free(run->sum);
         free(run->best);
-        lists_free(&run->lists);
+        tops_free(&run->tops);
         places_free(&run->places);
         rated_free(&run->rated);
     }

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "rank/ids.h"
 #include "rank/known.h"
-#include "rank/lists.h"
+#include "rank/tops.h"
 #include "rank/metrics.h"
 #include "rank/places.h"
 #include "rank/rated.h"
@@ -31,7 +31,7 @@ struct run {
     struct stats squares, sizes;    /* rate: errors of the true candidates' ratings, |error|^2, |error| */
     float *kept;                    /* [cases, metrics_kept] if the runs keep */
     size_t kept_cap;
-    struct lists lists;
+    struct tops tops;
     struct places places;
     struct rated rated;
     bool *seen;                     /* [ids] */

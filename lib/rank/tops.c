@@ -1,5 +1,5 @@
-/* lists — counts per item and cut. */
-#include "rank/lists.h"
+/* tops — counts per item and cut. */
+#include "rank/tops.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,12 +9,10 @@
 int catalogue_take(struct catalogue *c, const struct scored *s, struct err *err) {
     c->records++;
     for (size_t k = 0; k < s->n; k++) {
-        size_t item = ids_add(&c->items, s->item[k]);
+        size_t known = c->items.n, item = ids_enter(&c->items, s->item[k]);
 
-        if (item >= c->cap) {
-            c->seen = mem_grow(c->seen, item, &c->cap, sizeof *c->seen);
-            c->seen[item] = 0;
-        }
+        c->seen = mem_grow(c->seen, item, &c->cap, sizeof *c->seen);
+        if (item == known) c->seen[item] = 0;
         if (c->seen[item] == c->records)
             return err_set(err, "candidate %zu is an item that an earlier one is, too", k);
         c->seen[item] = c->records;
@@ -31,7 +29,7 @@ void catalogue_free(struct catalogue *c) {
 }
 
 /* Leaves the best candidates in l->top. Returns how many, at most max. */
-static size_t find_top(struct lists *l, const double *scores, size_t n, size_t max) {
+static size_t find_top(struct tops *l, const double *scores, size_t n, size_t max) {
     size_t found = 0;
 
     for (size_t k = 0; k < n; k++) {
@@ -47,7 +45,7 @@ static size_t find_top(struct lists *l, const double *scores, size_t n, size_t m
     return found;
 }
 
-static void make_room(struct lists *l, size_t items, const struct cuts *cuts) {
+static void make_room(struct tops *l, size_t items, const struct cuts *cuts) {
     size_t rows = l->rows;
 
     if (!l->top) l->top = mem_alloc(cuts_max(cuts), sizeof *l->top);
@@ -57,7 +55,7 @@ static void make_room(struct lists *l, size_t items, const struct cuts *cuts) {
     for (size_t i = rows * cuts->n; i < l->rows * cuts->n; i++) l->count[i] = 0;
 }
 
-size_t lists_take(struct lists *l, const struct catalogue *c, const struct cuts *cuts,
+size_t tops_take(struct tops *l, const struct catalogue *c, const struct cuts *cuts,
                   const double *scores, const double *bits, size_t n) {
     size_t found, best = SIZE_MAX;
 
@@ -81,7 +79,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* The counts at cut i that are not 0, in ascending order; free() them. */
-static uint32_t *counts(const struct lists *l, const struct cuts *cuts, size_t i, size_t *n) {
+static uint32_t *counts(const struct tops *l, const struct cuts *cuts, size_t i, size_t *n) {
     uint32_t *list = mem_alloc(l->rows, sizeof *list);
 
     *n = 0;
@@ -91,7 +89,7 @@ static uint32_t *counts(const struct lists *l, const struct cuts *cuts, size_t i
     return list;
 }
 
-double lists_coverage(const struct lists *l, const struct cuts *cuts, size_t i, size_t items) {
+double tops_coverage(const struct tops *l, const struct cuts *cuts, size_t i, size_t items) {
     size_t n;
 
     free(counts(l, cuts, i, &n));
@@ -100,7 +98,7 @@ double lists_coverage(const struct lists *l, const struct cuts *cuts, size_t i, 
 
 /* Sum over the items, the r-th rarest of which has count P(r), of (2 r - items - 1) P(r), over items
  * times the sum of P. */
-double lists_gini(const struct lists *l, const struct cuts *cuts, size_t i, size_t items) {
+double tops_gini(const struct tops *l, const struct cuts *cuts, size_t i, size_t items) {
     size_t n;
     uint32_t *list = counts(l, cuts, i, &n);
     double sum = 0;
@@ -111,11 +109,11 @@ double lists_gini(const struct lists *l, const struct cuts *cuts, size_t i, size
     return n ? sum / l->entries[i] / (double)items : NAN;
 }
 
-double lists_novelty(const struct lists *l, size_t i) {
+double tops_novelty(const struct tops *l, size_t i) {
     return l->entries[i] > 0 ? l->novelty[i] / l->entries[i] : NAN;
 }
 
-void lists_free(struct lists *l) {
+void tops_free(struct tops *l) {
     free(l->count);
     free(l->top);
 }

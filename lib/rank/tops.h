@@ -1,9 +1,9 @@
-/* lists — what the top of a run's rankings is made of: coverage, Gini, novelty.
+/* tops — what the top of a run's rankings is made of: coverage, Gini, novelty.
  *
  * A case's list at k holds the k candidates of the highest scores, those that tie in the order of
  * the record; a candidate without a score is in no list. */
-#ifndef RANK_LISTS_H
-#define RANK_LISTS_H
+#ifndef RANK_TOPS_H
+#define RANK_TOPS_H
 
 #include <stdint.h>
 
@@ -26,7 +26,7 @@ int catalogue_take(struct catalogue *c, const struct scored *s, struct err *err)
 void catalogue_free(struct catalogue *c);
 
 /* The lists of one run. Zero-initialise it. */
-struct lists {
+struct tops {
     uint32_t *count;            /* [items, cuts] lists at the cut that hold the item */
     size_t rows;                /* items that count has room for */
     double novelty[CUTS_MAX];   /* sum over what the lists hold */
@@ -37,16 +37,16 @@ struct lists {
 /* Adds the lists of the record that the catalogue took last, ranked by scores[n]; bits[n], or NULL,
  * is the novelty of each candidate. Returns its best item: of several that tie the one the catalogue
  * met first, wherever the record has it; SIZE_MAX: none has a score. */
-size_t lists_take(struct lists *l, const struct catalogue *c, const struct cuts *cuts,
+size_t tops_take(struct tops *l, const struct catalogue *c, const struct cuts *cuts,
                   const double *scores, const double *bits, size_t n);
 
 /* Over a catalogue of `items`: share of the items that are in a list at cut i; inequality of how
  * often the items are there, RecBole's GiniIndex, from 0 (all alike) to 1; mean novelty of what the
  * lists hold. NaN where no list holds anything. */
-double lists_coverage(const struct lists *l, const struct cuts *cuts, size_t i, size_t items);
-double lists_gini(const struct lists *l, const struct cuts *cuts, size_t i, size_t items);
-double lists_novelty(const struct lists *l, size_t i);
+double tops_coverage(const struct tops *l, const struct cuts *cuts, size_t i, size_t items);
+double tops_gini(const struct tops *l, const struct cuts *cuts, size_t i, size_t items);
+double tops_novelty(const struct tops *l, size_t i);
 
-void lists_free(struct lists *l);
+void tops_free(struct tops *l);
 
 #endif
