@@ -120,21 +120,32 @@ scores() {
     [ "$(scores --model markov)" = '[0,0,2]' ]
     # A training case knows what is before its own time: u1's C of day 3 is not told of the days 3 and later.
     candidates -q --split train --protocol global --cut 0.99 --min-history 1 --negatives 1 "$graph" |
-        jq -c 'select(.id == "u1#3") | .target = 0 | .candidates = [{item:"C"},{item:"D"},{item:"B"}]' > "$cases"
-    [ "$(scores --model pop)" = '[1,1,3]' ]
-    [ "$(scores --model pop --days 1)" = '[0,1,2]' ]
-    [ "$(scores --model markov)" = '[0,0,2]' ]
-    # Users of A, B: u1, u2; of B: u3; of C, F, D: u4. [2 2 0..; 2 3 0..] + 1 of A, B: B[A,B] = 2/3
-    [ "$(scores --model ease --lambda 1)" = '[0,0,0.666667]' ]
+        jq -c 'select(.id == "u1#3") | .target = 0 | .candidates = [{item:"C"},{item:"D"},{item:"F"}]' > "$cases"
+    [ "$(scores --model pop)" = '[1,1,1]' ]
+    [ "$(scores --model pop --days 1)" = '[0,1,1]' ]
+    # Only u4 is known to have them, who had neither A nor B; on day 8 u2 takes D after both.
+    [ "$(scores --model markov)" = '[0,0,0]' ]
+    [ "$(scores --model ease --lambda 1)" = '[0,0,0]' ]
 }
 
 @test "baseline: chainvote repeats the counts" {
     [ "$(scores --model chainvote)" = '[5,3,0]' ]
 }
 
-# train_cases EXTRA...: one training case of two candidates for each.
+# train_cases EXTRA...: one training case of two candidates for each, as permutations of one case.
 train_cases() {
-    for extra; do make_case train u2 "$extra" B C; done > "$BATS_TEST_TMPDIR/train.jsonl"
+    local k=1
+    for extra; do
+        k=$((k + 1))
+        make_case train u2 "$extra" B C | jq -c ".id += \"~$k\""
+    done > "$BATS_TEST_TMPDIR/train.jsonl"
+}
+
+@test "baseline: refuses a case that was read before, but learns from and scores the same one" {
+    make_case train u2 '{"counts":[4,1],"chains":[[],[]]}' B C > "$BATS_TEST_TMPDIR/train.jsonl"
+    cp "$BATS_TEST_TMPDIR/train.jsonl" "$cases"
+    [ "$(scores --model logistic --train "$BATS_TEST_TMPDIR/train.jsonl" | jq length)" = 2 ]
+    refuses "$cases:1: case u2#2 was read before" "$cases" "$cases"
 }
 
 @test "baseline: logistic learns how far to trust the counts" {

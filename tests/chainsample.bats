@@ -257,7 +257,7 @@ wrong() {
     wrong '.source.graph = 1' '"source": "graph" is missing or not a string'
     wrong '.source.graph = "00"' "the case is of graph 00, not of this one, $graph"
     wrong 'del(.source.split)' '"source": "split" is missing or not a string'
-    wrong '.source.split = "time"' '"source": "split" is not loo or global'
+    wrong '.source.split = "time"' '"source": "split" is not loo, global or users'
     wrong '.source.split = "global"' '"source": "cut" is missing or not a number'
     wrong '.source += {split: "global", cut: 2}' '"source": "cut" is not from 0 to 1'
     wrong 'del(.id)' '"id" is missing or not a string'

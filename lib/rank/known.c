@@ -41,9 +41,9 @@ static void take_candidate(struct known *k, const struct rec_case *c, size_t i, 
     k->bits[i] = log2((double)k->users) - log2(count ? (double)count : 1);
 }
 
-/* Takes the items of a full ranking, which case_parse would want a target for. */
+/* Takes the items of a record that is not the only one of its case, or has no target. */
 static int take_listed(struct known *k, const struct rec_case *c, const json_t *rec,
-                       struct err *err) {
+                       const struct scored *s, struct err *err) {
     json_t *list;
 
     if (jsonl_array(rec, "candidates", &list, err)) return -1;
@@ -55,6 +55,9 @@ static int take_listed(struct known *k, const struct rec_case *c, const json_t *
             return err_prefix(err, "candidate %zu", i);
         if ((item = graph_find_item(k->g, name)) < 0)
             return err_set(err, "item %s is not in the graph", name);
+        if (!s->full && i == s->target && item != c->at.item)
+            return err_set(err, "the target of case %s is item %s in the graph, not %s", c->id,
+                           graph_item_name(k->g, c->at.item), name);
         take_candidate(k, c, i, item);
     }
     return 0;
@@ -64,16 +67,17 @@ int known_read(struct known *k, const char *line, size_t n, const struct scored 
                struct err *err) {
     json_t *rec = jsonl_parse(line, n, err);
     struct rec_case c = { 0 };
+    bool listed = s->full || s->rate;
     int r = -1;
 
     if (!rec) return -1;
     if (s->rate) json_object_set(rec, "id", json_object_get(rec, "case"));
-    if (!(s->full ? case_find : case_parse)(&k->reader, rec, &c, err)) {
+    if (!(listed ? case_find : case_parse)(&k->reader, rec, &c, err)) {
         if (k->counted != c.split->known) count_users(k, c.split->known);
         k->target_count = case_item_count(&c, c.at.item);
         k->ranked = count_ranked(k, &c);
         for (int i = 0; i < c.n; i++) take_candidate(k, &c, (size_t)i, c.candidates[i]);
-        r = s->full ? take_listed(k, &c, rec, err) : 0;
+        r = listed ? take_listed(k, &c, rec, s, err) : 0;
     }
     case_free(&c);
     json_decref(rec);

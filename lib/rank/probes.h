@@ -3,8 +3,8 @@
 #ifndef RANK_PROBES_H
 #define RANK_PROBES_H
 
+#include "base/ids.h"
 #include "graph/cases.h"
-#include "rank/ids.h"
 #include "rank/stats.h"
 
 enum { PROBES = 6 };

@@ -254,6 +254,7 @@ int runs_read(struct runs *rs, const char *name, const char *file, size_t *line,
     run = &rs->run[rs->n++];
     *run = (struct run){ .name = name, .file = file };
     run->metric = mem_calloc(metrics_width(&rs->cuts), sizeof *run->metric);
+    if (rs->known) case_reader_next(&rs->known->reader);
     if (!rs->row) rs->row = mem_alloc(metrics_width(&rs->cuts), sizeof *rs->row);
     jsonl_open(&in, files);
     while ((r = jsonl_line(&in, &text, &n, err)) > 0) {

@@ -13,14 +13,14 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "rank/ids.h"
+#include "base/ids.h"
 #include "rank/known.h"
-#include "rank/tops.h"
 #include "rank/metrics.h"
 #include "rank/places.h"
 #include "rank/rated.h"
 #include "rank/sampled.h"
 #include "rank/stats.h"
+#include "rank/tops.h"
 
 struct run {
     const char *name, *file;        /* borrowed */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ids.h"
 #include "base/mem.h"
 #include "io/jsonl.h"
 #include "io/scan.h"
-#include "rank/ids.h"
 
 enum field { ID, SOURCE, CANDIDATES, TARGET, SCORES, SAMPLES, ANSWER, FORM, CASE, CANDIDATE, FULL,
              PERMUTATION, TARGET_RATING, FIELDS };

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "rank/ids.h"
+#include "base/ids.h"
 #include "rank/metrics.h"
 #include "rank/scored.h"
 
