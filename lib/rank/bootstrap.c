@@ -58,7 +58,7 @@ void bootstrap_interval(double *x, size_t n, double *lo, double *hi) {
 double bootstrap_p(const double *x, size_t n, double d) {
     size_t beyond = 0;
 
-    for (size_t i = 0; i < n; i++) beyond += fabs(x[i] - d) >= fabs(d) - 1e-9;
+    for (size_t i = 0; i < n; i++) beyond += fabs(x[i] - d) >= fabs(d) - 1e-7;
     return (double)(1 + beyond) / (double)(1 + n);
 }
 

@@ -28,7 +28,7 @@ int probes_take(struct probes *p, const json_t *rec, struct err *err);
 struct probe {
     size_t n;                   /* cases */
     double hr1, chance;         /* chance: mean of 1 / candidates */
-    double p;                   /* of as many hits, rounded to whole ones, by chance */
+    double p;                   /* of as many hits, rounded to whole ones and halves down, by chance */
 };
 
 /* What probe k, below PROBES, found. */

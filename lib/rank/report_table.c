@@ -61,9 +61,9 @@ static const struct column pairs[] = {
 static const struct column drawn_pairs[] = {
     { "less ", "model", TEXT, NULL, NULL, 0 },
     { "NDCG@*", "ndcg*_difference", SIGNED, "ndcg*_boot_lo", "ndcg*_boot_hi", 2 },
-    { "Holm's p", "ndcg*_boot_p_holm", SMALL, NULL, NULL, 2 },
+    { "NDCG@* p", "ndcg*_boot_p_holm", SMALL, NULL, NULL, 2 },
     { "MRR", "mrr_difference", SIGNED, "mrr_boot_lo", "mrr_boot_hi", 0 },
-    { "Holm's p", "mrr_boot_p_holm", SMALL, NULL, NULL, 0 },
+    { "MRR p", "mrr_boot_p_holm", SMALL, NULL, NULL, 0 },
     END
 };
 

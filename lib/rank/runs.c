@@ -137,7 +137,7 @@ static void take_ranking(struct runs *rs, struct run *run, size_t i, const struc
                      sampled_gains(&rs->sampled_from, &rs->cuts, items, s->n) : NULL);
         if (run->has_items)
             best = tops_take(&run->tops, &rs->catalogue, &rs->cuts, scores,
-                              rs->known ? rs->known->bits : NULL, s->n);
+                              rs->known ? rs->known->bits : NULL, s->n, rank.of);
         if (rs->by_place)
             places_take(&run->places, rs->permuted ? rs->base[i] : (uint32_t)i, scores, s->n,
                         s->target, rs->row[HR1]);

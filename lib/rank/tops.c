@@ -56,17 +56,19 @@ static void make_room(struct tops *l, size_t items, const struct cuts *cuts) {
 }
 
 size_t tops_take(struct tops *l, const struct catalogue *c, const struct cuts *cuts,
-                  const double *scores, const double *bits, size_t n) {
+                  const double *scores, const double *bits, size_t n, size_t of) {
     size_t found, best = SIZE_MAX;
 
     make_room(l, c->items.n, cuts);
     found = find_top(l, scores, n, cuts_max(cuts));
-    for (size_t i = 0; i < cuts->n; i++)
+    for (size_t i = 0; i < cuts->n; i++) {
+        l->cut_short[i] = l->cut_short[i] || (n < cuts->k[i] && n < of);
         for (size_t k = 0; k < found && k < cuts->k[i]; k++) {
             l->count[c->of[l->top[k]] * cuts->n + i]++;
             l->entries[i]++;
             if (bits) l->novelty[i] += bits[l->top[k]];
         }
+    }
     for (size_t k = 0; found && k < n; k++)
         if (scores[k] == scores[l->top[0]] && c->of[k] < best) best = c->of[k];
     return best;
@@ -93,7 +95,7 @@ double tops_coverage(const struct tops *l, const struct cuts *cuts, size_t i, si
     size_t n;
 
     free(counts(l, cuts, i, &n));
-    return n ? (double)n / (double)items : NAN;
+    return n && !l->cut_short[i] ? (double)n / (double)items : NAN;
 }
 
 /* Sum over the items, the r-th rarest of which has count P(r), of (2 r - items - 1) P(r), over items
@@ -106,11 +108,11 @@ double tops_gini(const struct tops *l, const struct cuts *cuts, size_t i, size_t
     for (size_t k = 0; k < n; k++)
         sum += (2 * (double)(items - n + k + 1) - (double)items - 1) * list[k];
     free(list);
-    return n ? sum / l->entries[i] / (double)items : NAN;
+    return n && !l->cut_short[i] ? sum / l->entries[i] / (double)items : NAN;
 }
 
 double tops_novelty(const struct tops *l, size_t i) {
-    return l->entries[i] > 0 ? l->novelty[i] / l->entries[i] : NAN;
+    return l->entries[i] > 0 && !l->cut_short[i] ? l->novelty[i] / l->entries[i] : NAN;
 }
 
 void tops_free(struct tops *l) {

@@ -5,6 +5,7 @@
 #ifndef RANK_TOPS_H
 #define RANK_TOPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/ids.h"
@@ -31,18 +32,19 @@ struct tops {
     size_t rows;                /* items that count has room for */
     double novelty[CUTS_MAX];   /* sum over what the lists hold */
     double entries[CUTS_MAX];   /* how much that is */
+    bool cut_short[CUTS_MAX];   /* some record lists fewer items than the cut, of more that it ranks */
     size_t *top;                /* [greatest cut] scratch */
 };
 
-/* Adds the lists of the record that the catalogue took last, ranked by scores[n]; bits[n], or NULL,
- * is the novelty of each candidate. Returns its best item: of several that tie the one the catalogue
+/* Adds the lists of the record that the catalogue took last: the best n of `of`, ranked by scores[n];
+ * bits[n], or NULL, is the novelty of each. Returns its best item: of several that tie the one the catalogue
  * met first, wherever the record has it; SIZE_MAX: none has a score. */
 size_t tops_take(struct tops *l, const struct catalogue *c, const struct cuts *cuts,
-                  const double *scores, const double *bits, size_t n);
+                  const double *scores, const double *bits, size_t n, size_t of);
 
 /* Over a catalogue of `items`: share of the items that are in a list at cut i; inequality of how
  * often the items are there, RecBole's GiniIndex, from 0 (all alike) to 1; mean novelty of what the
- * lists hold. NaN where no list holds anything. */
+ * lists hold. NaN where no list holds anything, and where one is cut short. */
 double tops_coverage(const struct tops *l, const struct cuts *cuts, size_t i, size_t items);
 double tops_gini(const struct tops *l, const struct cuts *cuts, size_t i, size_t items);
 double tops_novelty(const struct tops *l, size_t i);
