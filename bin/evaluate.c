@@ -11,6 +11,7 @@
 
 #include "base/cli.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "io/jsonl.h"
 #include "rank/report.h"
 
@@ -66,6 +67,7 @@ static struct operand split_operand(const char *operand) {
 
     if (equals) o.name[equals - operand] = 0;
     else if (n > 6 && !strcmp(o.name + n - 6, ".jsonl")) o.name[n - 6] = 0;
+    if (!utf8_valid(o.name, strlen(o.name))) cli_usage(&cli, "a run's name is not UTF-8");
     if (!*o.name || !*o.file) cli_usage(&cli, "an operand is name=file or file, not '%s'", operand);
     return o;
 }

@@ -69,6 +69,8 @@ rating() {
     cp a.jsonl n=1
     run evaluate sft+rl=n=1
     [ "$(jq -r .model <<< "$output")" = sft+rl ]
+    run -2 --separate-stderr evaluate $'\xff=a.jsonl'
+    [[ "$stderr" == "evaluate: a run's name is not UTF-8"* ]]
     run -2 --separate-stderr evaluate =a.jsonl
     [[ "$stderr" == "evaluate: an operand is name=file or file, not '=a.jsonl'"* ]]
     run -2 --separate-stderr evaluate a.jsonl ./a.jsonl

@@ -58,8 +58,9 @@ static void print_markdown(FILE *f, const char *s) {
 /* A bracket behind the end of a row would be its option. */
 static void print_latex(FILE *f, const char *s) {
     static const struct { char c; const char *text; } other[] = {
-        { '\\', "\\textbackslash{}" }, { '~', "\\textasciitilde{}" }, { '^', "\\textasciicircum{}" },
-        { '<', "\\textless{}" }, { '>', "\\textgreater{}" }, { '|', "\\textbar{}" }, { '[', "{[}" }
+        { '\\', "\\textbackslash{}" }, { '~', "\\textasciitilde{}" },
+        { '^', "\\textasciicircum{}" }, { '<', "\\textless{}" }, { '>', "\\textgreater{}" },
+        { '|', "\\textbar{}" }, { '[', "{[}" }
     };
 
     for (; *s; s++) {

@@ -18,16 +18,16 @@ struct bootstrap {
 void bootstrap_make(struct bootstrap *b, const struct runs *rs, size_t draws, uint64_t seed);
 void bootstrap_free(struct bootstrap *b);
 
-/* The means of number m of the kept metrics, and, unless `against` is NULL, less those of another run,
- * x[B]. */
+/* The means of number m of the kept metrics, and, unless `against` is NULL, less those of another
+ * run, x[B]. */
 void bootstrap_of(const struct bootstrap *b, const struct runs *rs, const struct run *run,
                   const struct run *against, size_t m, double *x);
 
 /* The 2.5 % and 97.5 % percentiles of x[n], which is sorted by it, linear between neighbours. */
 void bootstrap_interval(double *x, size_t n, double *lo, double *hi);
 
-/* Two-sided p of the difference d of which x[n] are draws: (1 + draws with |x - d| >= |d|) / (1 + n),
- * the spread of the draws taken for that of a difference of 0. */
+/* Two-sided p of the difference d of which x[n] are draws: (1 + draws with |x - d| >= |d|) / (1 +
+ * n), the spread of the draws taken for that of a difference of 0. */
 double bootstrap_p(const double *x, size_t n, double d);
 
 #endif

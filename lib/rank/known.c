@@ -26,7 +26,7 @@ static void count_users(struct known *k, const struct graph *g) {
     free(there);
 }
 
-/* Negatives are items that the user never touched in the known graph (train) or in the whole one. */
+/* Negatives are items that the user never touched in the known graph (train) or the whole one. */
 static size_t count_ranked(const struct known *k, const struct rec_case *c) {
     const struct graph *seen = c->part == PART_TRAIN ? c->split->known : c->split->all;
     size_t touched = seen->user_row[c->at.user + 1] - seen->user_row[c->at.user];

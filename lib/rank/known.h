@@ -1,5 +1,5 @@
-/* known — what the graph that cases were drawn from says of a record: how often its items are known.
- * Every record is held against the graph on the way: its fingerprint, the case, the items. */
+/* known — what the graph that cases were drawn from says of a record: how often its items are
+ * known. Every record is held against the graph on the way: fingerprint, case and items. */
 #ifndef RANK_KNOWN_H
 #define RANK_KNOWN_H
 
@@ -15,9 +15,9 @@ struct known {
     size_t users;                   /* who have a known event on some item */
     /* of the record read last: */
     size_t target_count;            /* known events on its target */
-    size_t ranked;                  /* items that a full ranking of the case has: those that the user
-                                     * never touched, and the target */
-    double *bits;                   /* [candidates] -log2(count / users), a count of 0 taken for 1 */
+    size_t ranked;                  /* items that a full ranking of the case has: those that the
+                                     * user never touched, and the target */
+    double *bits;                   /* [candidates] -log2(count / users), count at least 1 */
     size_t cap;
 };
 

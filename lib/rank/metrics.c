@@ -87,12 +87,26 @@ static void estimate(double *row, const struct cuts *c, const struct rank *r, co
     }
 }
 
-void metrics_case(double *row, const struct cuts *c, const struct rank *r, const double *full) {
-    double tied = (double)r->tied, others = (double)r->of - 1, reciprocal = 0;
+/* The sum of 1 / rank over the open ranks. From rank 1000 on by the expansion of the harmonic
+ * numbers at half a step, H(n) = ln(n + 1/2) + gamma + 1 / (24 (n + 1/2)^2), right to 1e-14. */
+static double reciprocals(const struct rank *r) {
+    size_t rank = r->above + 1, last = r->above + r->tied;
+    double sum = 0;
 
-    for (size_t k = 1; k <= r->tied; k++) reciprocal += 1 / (double)(r->above + k);
+    for (; rank <= last && rank <= 1000; rank++) sum += 1 / (double)rank;
+    if (rank <= last) {
+        double from = (double)rank - 0.5, to = (double)last + 0.5;
+
+        sum += log(to / from) + (1 / (to * to) - 1 / (from * from)) / 24;
+    }
+    return sum;
+}
+
+void metrics_case(double *row, const struct cuts *c, const struct rank *r, const double *full) {
+    double tied = (double)r->tied, others = (double)r->of - 1;
+
     row[HR1] = r->above ? 0 : 1 / tied;
-    row[MRR] = reciprocal / tied;
+    row[MRR] = reciprocals(r) / tied;
     row[metrics_at(c, AUC, 0)] =
         others > 0 ? (others - (double)r->above - (tied - 1) / 2) / others : NAN;
     for (size_t i = 0; i < c->n; i++) at_cut(row, c, i, r);

@@ -51,8 +51,8 @@ struct rank {
 /* The rank among scores[n] of scores[target]. */
 struct rank metrics_rank(const double *scores, size_t n, size_t target);
 
-/* Fills row[metrics_width]. full: for each rank from 1 the estimates of hr at the cuts, then those of
- * ndcg; NULL: they do not apply. */
+/* Fills row[metrics_width]. full: for each rank from 1 the estimates of hr at the cuts, then those
+ * of ndcg; NULL: they do not apply. */
 void metrics_case(double *row, const struct cuts *c, const struct rank *r, const double *full);
 
 #endif

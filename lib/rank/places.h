@@ -25,8 +25,8 @@ void places_take(struct places *p, uint32_t base, const double *scores, size_t n
 /* Sorts the records: after the last places_take. */
 void places_end(struct places *p);
 
-/* The cases whose target stood at the place, from 0, and the mean of their hits: those of one case are
- * averaged first. hr1 is NaN if n is 0. After places_end. */
+/* The cases whose target stood at the place, from 0, and the mean of their hits: those of one case
+ * are averaged first. hr1 is NaN if n is 0. After places_end. */
 void places_at(const struct places *p, size_t place, size_t *n, double *hr1);
 
 void places_free(struct places *p);

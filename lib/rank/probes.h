@@ -1,5 +1,5 @@
-/* probes — what a case file gives away to whoever knows nothing of the user: rankings by artefacts of
- * how candidates were drawn and written down. */
+/* probes — what a case file gives away to whoever knows nothing of the user: rankings by artefacts
+ * of how candidates were drawn and written down. */
 #ifndef RANK_PROBES_H
 #define RANK_PROBES_H
 
@@ -9,9 +9,9 @@
 
 enum { PROBES = 6 };
 
-/* pop, anti-pop: the most and the least known item. id-distance: the item whose name, as a number, is
- * nearest to that of the last item of the history; where either is not a whole number, by their places
- * in the graph. shortest-title, longest-title: in characters. first: by place in the record. */
+/* pop, anti-pop: the most and the least known item. id-distance: the item whose name, as a number,
+ * is nearest to that of the last item of the history; where either is not a whole number, by their
+ * places in the graph. shortest-title, longest-title: in characters. first: by place. */
 extern const char *const probe_names[PROBES];
 
 /* Zero-initialise it; reader comes from case_reader_open. */
@@ -28,7 +28,7 @@ int probes_take(struct probes *p, const json_t *rec, struct err *err);
 struct probe {
     size_t n;                   /* cases */
     double hr1, chance;         /* chance: mean of 1 / candidates */
-    double p;                   /* of as many hits, rounded to whole ones and halves down, by chance */
+    double p;                   /* of so many hits by chance; they are rounded, halves down */
 };
 
 /* What probe k, below PROBES, found. */

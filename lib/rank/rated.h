@@ -12,8 +12,8 @@ struct rated {
     size_t n, cap;
 };
 
-/* Takes one candidate's rating of case i, from the record at `line`. Returns 1 with the last of them
- * and *scores[s->n], to be freed; 0 before it; -1 where the candidate was read before. */
+/* Takes one candidate's rating of case i, from the record at `line`. Returns 1 with the last of
+ * them and *scores[s->n], to be freed; 0 before it; -1 where the candidate was read before. */
 int rated_take(struct rated *r, size_t i, const struct scored *s, size_t line, double **scores,
                struct err *err);
 

@@ -163,7 +163,8 @@ static int take_items(struct runs *rs, struct run *run, size_t i, const struct s
 
 /* The error of the true candidate's rating. */
 static void take_error(struct run *run, const struct scored *s) {
-    double error = s->candidate == s->target && s->has_scores ? s->scores[0] - s->target_rating : NAN;
+    bool rated = s->candidate == s->target && s->has_scores;
+    double error = rated ? s->scores[0] - s->target_rating : NAN;
 
     stats_add(&run->squares, error * error);
     stats_add(&run->sizes, fabs(error));
@@ -201,7 +202,8 @@ static int check_permutations(const struct runs *rs, size_t *line, struct err *e
     while (i < rs->ids.n && got[rs->base[i]] == rs->permutations) i++;
     if (i < rs->ids.n) {
         *line = rs->ids.at[i].line;
-        r = err_set(err, "the case has %zu of %zu permutations", got[rs->base[i]], rs->permutations);
+        r = err_set(err, "the case has %zu of %zu permutations", got[rs->base[i]],
+                    rs->permutations);
     }
     free(got);
     return r;

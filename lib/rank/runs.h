@@ -24,11 +24,11 @@
 
 struct run {
     const char *name, *file;        /* borrowed */
-    size_t n, records;              /* cases; records: one a permutation, in the form rate a candidate */
+    size_t n, records;              /* cases; records: one a permutation, or a rated candidate */
     bool has_scores, sampled, rate, full, has_items;
     struct stats *metric;           /* [metrics_width] over the cases */
     size_t valid, right;            /* sampled: records whose text has an answer, the right one */
-    struct stats squares, sizes;    /* rate: errors of the true candidates' ratings, |error|^2, |error| */
+    struct stats squares, sizes;    /* rate: of the errors of the true candidates' ratings */
     float *kept;                    /* [cases, metrics_kept] if the runs keep */
     size_t kept_cap;
     struct tops tops;
@@ -74,8 +74,8 @@ const struct run *runs_find(const struct runs *rs, const char *name);
 
 size_t runs_cases(const struct runs *rs);
 
-/* Share of the pairs of permutations of a case that have the same best item; NaN where items or scores
- * are not known, or there is one permutation. */
+/* Share of the pairs of permutations of a case that have the same best item; NaN where items or
+ * scores are not known, or there is one permutation. */
 double runs_agreement(const struct runs *rs, const struct run *run);
 
 struct paired {

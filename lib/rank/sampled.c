@@ -11,8 +11,9 @@ struct sampled_table {
     double *gain;               /* [n, 2 cuts] */
 };
 
-/* P(j|r) for `above` of `others` items above the target and n - 1 draws: fills p[*lo .. *hi-1], outside
- * of which it is below 1e-20 of the greatest; from the mode both ways, each term by the one before. */
+/* P(j|r) for `above` of `others` items above the target and n - 1 draws: fills p[*lo .. *hi-1],
+ * outside of which it is below 1e-20 of the greatest; from the mode both ways, each term by the one
+ * before. */
 static void hypergeometric(double *p, size_t others, size_t above, size_t draws, size_t *lo,
                            size_t *hi) {
     double N = (double)others, K = (double)above, n = (double)draws, sum = 0;
@@ -37,8 +38,8 @@ static void hypergeometric(double *p, size_t others, size_t above, size_t draws,
     for (size_t j = *lo; j < *hi; j++) p[j] /= sum;
 }
 
-/* Solves a x = b for each of the `columns` of b[n, columns], in place; a[n,n], of which the lower half
- * is read, is positive definite and becomes its factor. */
+/* Solves a x = b for each of the `columns` of b[n, columns], in place; a[n,n], of which the lower
+ * half is read, is positive definite and becomes its factor. */
 static void solve(double *a, double *b, size_t n, size_t columns) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++) {
@@ -61,8 +62,8 @@ static void solve(double *a, double *b, size_t n, size_t columns) {
 }
 
 /* Adds true rank r to both sides: p is P(j|r), of weight 1/N. */
-static void add_rank(double *a, double *b, const double *p, size_t lo, size_t hi, size_t n, size_t r,
-                     double weight, const struct cuts *cuts) {
+static void add_rank(double *a, double *b, const double *p, size_t lo, size_t hi, size_t n,
+                     size_t r, double weight, const struct cuts *cuts) {
     for (size_t i = lo; i < hi; i++) {
         for (size_t j = lo; j <= i; j++) a[i * n + j] += (1 - SAMPLED_GAMMA) * weight * p[i] * p[j];
         a[i * n + i] += SAMPLED_GAMMA * weight * p[i];

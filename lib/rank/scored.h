@@ -1,8 +1,8 @@
 /* scored — what an evaluation needs of one record, read without building its JSON.
  *
  * A scored record has `scores`; a rollout record has `samples`, of which the first counts. In the
- * form "rate" a record is about one candidate of the case that its field `case` names. A record of a
- * full ranking lists the best items only, and `full` tells the true one's rank. */
+ * form "rate" a record is about one candidate of the case that its field `case` names. A record of
+ * a full ranking lists the best items only, and `full` tells the true one's rank. */
 #ifndef RANK_SCORED_H
 #define RANK_SCORED_H
 
@@ -16,7 +16,7 @@
 
 /* Zero-initialise it; each reading replaces what the one before it left. */
 struct scored {
-    struct buf id;              /* of the case: "user#ordinal", "~k" behind it in permutation k > 1 */
+    struct buf id;              /* of the case: "user#ordinal", with "~k" in permutation k > 1 */
     size_t base, permutation;   /* bytes of id without "~k"; from 1, 0: the case is there once */
     struct buf hash;            /* source.hash, empty if there is none */
     bool uniform;               /* source.draw does not say otherwise */

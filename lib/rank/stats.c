@@ -51,7 +51,7 @@ static double log_binomial(double k, double n, double p) {
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p);
 }
 
-/* As scipy's binomtest has it, counts whose probability is above by less than rounding are alike. */
+/* As scipy's binomtest has it, counts whose probability is above by rounding are alike. */
 double stats_binomial(size_t hits, size_t n, double p) {
     double limit = log_binomial((double)hits, (double)n, p) + 1e-7, sum = 0;
 

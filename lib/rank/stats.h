@@ -34,8 +34,8 @@ double stats_mcnemar(size_t wins, size_t losses);
  * where a trial hits with probability p > 0. */
 double stats_binomial(size_t hits, size_t n, double p);
 
-/* Holm's correction (1979) of n tests: out[i] is the greatest, over the p up to p[i] in their order,
- * of p times the number of those from it on, at most 1. */
+/* Holm's correction (1979) of n tests: out[i] is the greatest, over the p up to p[i] in their
+ * order, of p times the number of those from it on, at most 1. */
 void stats_holm(double *out, const double *p, size_t n);
 
 #endif

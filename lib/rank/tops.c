@@ -98,8 +98,8 @@ double tops_coverage(const struct tops *l, const struct cuts *cuts, size_t i, si
     return n && !l->cut_short[i] ? (double)n / (double)items : NAN;
 }
 
-/* Sum over the items, the r-th rarest of which has count P(r), of (2 r - items - 1) P(r), over items
- * times the sum of P. */
+/* Sum over the items, the r-th rarest of which has count P(r), of (2 r - items - 1) P(r), over
+ * items times the sum of P. */
 double tops_gini(const struct tops *l, const struct cuts *cuts, size_t i, size_t items) {
     size_t n;
     uint32_t *list = counts(l, cuts, i, &n);

@@ -32,13 +32,13 @@ struct tops {
     size_t rows;                /* items that count has room for */
     double novelty[CUTS_MAX];   /* sum over what the lists hold */
     double entries[CUTS_MAX];   /* how much that is */
-    bool cut_short[CUTS_MAX];   /* some record lists fewer items than the cut, of more that it ranks */
+    bool cut_short[CUTS_MAX];   /* a record lists fewer than k of what it ranks */
     size_t *top;                /* [greatest cut] scratch */
 };
 
-/* Adds the lists of the record that the catalogue took last: the best n of `of`, ranked by scores[n];
- * bits[n], or NULL, is the novelty of each. Returns its best item: of several that tie the one the catalogue
- * met first, wherever the record has it; SIZE_MAX: none has a score. */
+/* Adds the lists of the record that the catalogue took last: the best n of `of`, ranked by
+ * scores[n]; bits[n], or NULL, is the novelty of each. Returns its best item: of several that tie
+ * the one the catalogue met first, wherever the record has it; SIZE_MAX: none has a score. */
 size_t tops_take(struct tops *l, const struct catalogue *c, const struct cuts *cuts,
                   const double *scores, const double *bits, size_t n, size_t of);
 

@@ -1,6 +1,6 @@
 /* stats — intervals and exact tests against scipy 1.17 (binomtest, its proportion_ci by Wilson, and
- * Wilson's formula where hits are halves), Holm's correction and metrics worked out by hand, estimates
- * of full rankings against numpy with scipy's hypergeom. */
+ * Wilson's formula where hits are halves), Holm's correction and metrics worked out by hand,
+ * estimates of full rankings against numpy with scipy's hypergeom. */
 #include "rank/stats.h"
 
 #include "check.h"
@@ -141,6 +141,20 @@ static void check_metrics(void) {
     CHECK(m.hr1 == 1 && m.mrr == 1 && m.ndcg10 == 1 && isnan(m.auc));
 }
 
+/* Ties over many ranks, against the sum itself. */
+static void check_long_ties(void) {
+    static const struct rank ties[] = { { 0, 5000, 6000 }, { 998, 4, 2000 },
+                                        { 700000, 90000, 800000 } };
+    double row[32], sum;
+
+    for (int i = 0; i < 3; i++) {
+        sum = 0;
+        for (size_t k = 1; k <= ties[i].tied; k++) sum += 1 / (double)(ties[i].above + k);
+        metrics_case(row, &cuts, &ties[i], NULL);
+        CHECK_NEAR(row[MRR] * (double)ties[i].tied / sum, 1, 1e-12);
+    }
+}
+
 /* gain[rank - 1, 2]: hr and ndcg at the one cut. */
 static void check_sampled(void) {
     static const struct cuts five = { 1, { 5 } }, ten = { 1, { 10 } };
@@ -168,6 +182,7 @@ int main(void) {
     check_binomial();
     check_holm();
     check_metrics();
+    check_long_ties();
     check_sampled();
     return 0;
 }
