@@ -3,6 +3,8 @@
  * in   a graph
  * out  {"id":"1#53","split":"test","source":{...},"user":"1","history":[...],"candidates":[...],
  *       "target":2,...}, one per case */
+#include <stdlib.h>
+
 #include "base/cli.h"
 #include "graph/cases.h"
 #include "io/jsonl.h"
@@ -62,5 +64,6 @@ int main(int argc, char **argv) {
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     case_set_free(&s);
     graph_free(g);
+    free(o.cases.exclude.values);
     return cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);
 }

@@ -258,5 +258,6 @@ int main(int argc, char **argv) {
     r = run(&s, files, &err);
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     pool_free(s.pool);
+    free(o.cases.exclude.values);
     return cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);
 }

@@ -128,6 +128,25 @@ scores() {
     [ "$(scores --model ease --lambda 1)" = '[0,0,0]' ]
 }
 
+@test "baseline: users learns from training users alone" {
+    # Training users 1 .. 8 have A B, then C or D; 9 and 10 are held. 10 had A, C, Z, which nobody else has, and takes D.
+    for u in 1 2 3 4 5 6 7 8 9 10; do
+        items=(A B $([ $((u % 2)) = 1 ] && echo C || echo D) E$u)
+        case $u in [1-8]) unset 'items[3]' ;; 9) items=(D B A C) ;; 10) items=(A C Z D) ;; esac
+        for item in "${items[@]}"; do echo "{\"user\":\"$u\",\"item\":\"$item\",\"time\":$((u * 86400))}"; done
+    done > "$graph"
+    candidates -q --protocol users --split test --min-history 1 --negatives 1 "$graph" |
+        jq -c '.target = 0 | .candidates = [{item:"D"},{item:"B"}]' > "$cases"
+    [ "$(jq -r '.id' "$cases")" = '10#4' ]
+    [ "$(scores --model pop)" = '[4,8]' ]
+    [ "$(scores --model pop --days 1.5)" = '[1,2]' ]
+    # D: 4/sqrt(8 4); B: 8/8 + 4/sqrt(8 4)
+    [ "$(scores --model itemknn)" = '[0.707107,1.707107]' ]
+    [ "$(scores --model markov)" = '[4,8]' ]
+    # The ridge regression of the rows A B C and A B D, each four times.
+    [ "$(scores --model ease --lambda 1)" = '[-0.226415,0.923077]' ]
+}
+
 @test "baseline: chainvote repeats the counts" {
     [ "$(scores --model chainvote)" = '[5,3,0]' ]
 }
