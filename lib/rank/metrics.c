@@ -102,13 +102,29 @@ static double reciprocals(const struct rank *r) {
     return sum;
 }
 
-void metrics_case(double *row, const struct cuts *c, const struct rank *r, const double *full) {
-    double tied = (double)r->tied, others = (double)r->of - 1;
+static struct metrics without_cut(const struct rank *r) {
+    return (struct metrics){ r->above ? 0 : 1 / (double)r->tied, reciprocals(r) / (double)r->tied };
+}
 
-    row[HR1] = r->above ? 0 : 1 / tied;
-    row[MRR] = reciprocals(r) / tied;
+void metrics_row(double *row, const struct cuts *c, const struct rank *r, const double *full) {
+    double tied = (double)r->tied, others = (double)r->of - 1;
+    struct metrics m = without_cut(r);
+
+    row[HR1] = m.hr1;
+    row[MRR] = m.mrr;
     row[metrics_at(c, AUC, 0)] =
         others > 0 ? (others - (double)r->above - (tied - 1) / 2) / others : NAN;
     for (size_t i = 0; i < c->n; i++) at_cut(row, c, i, r);
     estimate(row, c, r, full);
+}
+
+void metrics_case(struct metrics *m, const double *scores, size_t n, size_t target) {
+    struct rank r = metrics_rank(scores, n, target);
+
+    *m = without_cut(&r);
+}
+
+void metrics_add(struct metrics *sum, const struct metrics *m) {
+    sum->hr1 += m->hr1;
+    sum->mrr += m->mrr;
 }

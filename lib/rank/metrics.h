@@ -53,6 +53,17 @@ struct rank metrics_rank(const double *scores, size_t n, size_t target);
 
 /* Fills row[metrics_width]. full: for each rank from 1 the estimates of hr at the cuts, then those
  * of ndcg; NULL: they do not apply. */
-void metrics_case(double *row, const struct cuts *c, const struct rank *r, const double *full);
+void metrics_row(double *row, const struct cuts *c, const struct rank *r, const double *full);
+
+/* The two that need no cut. */
+struct metrics {
+    double hr1, mrr;
+};
+
+/* Those of one case with scores[n], of which scores[target] is the true candidate's. */
+void metrics_case(struct metrics *m, const double *scores, size_t n, size_t target);
+
+/* Adds each of m to that of `sum`. */
+void metrics_add(struct metrics *sum, const struct metrics *m);
 
 #endif

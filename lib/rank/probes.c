@@ -64,11 +64,11 @@ static void take_case(struct probed *to, const struct rec_case *c) {
     to->records++;
     to->chance += 1 / (double)c->n;
     for (size_t probe = 0; probe < PROBES; probe++) {
-        struct rank r;
+        struct metrics m;
 
         for (int k = 0; k < c->n; k++) scores[k] = score(probe, c, k);
-        r = metrics_rank(scores, (size_t)c->n, (size_t)c->target);
-        if (!r.above) to->hit[probe] += 1 / (double)r.tied;
+        metrics_case(&m, scores, (size_t)c->n, (size_t)c->target);
+        to->hit[probe] += m.hr1;
     }
     free(scores);
 }

@@ -133,8 +133,8 @@ static void take_ranking(struct runs *rs, struct run *run, size_t i, const struc
     for (size_t k = 0; k < width; k++) rs->row[k] = NAN;
     if (run->has_scores) {
         rank = s->full ? s->rank : metrics_rank(scores, s->n, s->target);
-        metrics_case(rs->row, &rs->cuts, &rank, items && s->uniform && !s->full ?
-                     sampled_gains(&rs->sampled_from, &rs->cuts, items, s->n) : NULL);
+        metrics_row(rs->row, &rs->cuts, &rank, items && s->uniform && !s->full ?
+                    sampled_gains(&rs->sampled_from, &rs->cuts, items, s->n) : NULL);
         if (run->has_items)
             best = tops_take(&run->tops, &rs->catalogue, &rs->cuts, scores,
                               rs->known ? rs->known->bits : NULL, s->n, rank.of);

@@ -97,10 +97,15 @@ struct figures {
 
 static struct figures measure(const double *scores, size_t n, size_t target) {
     struct rank r = metrics_rank(scores, n, target);
+    struct metrics two, twice = { 0 };
     double row[32];
 
     CHECK(metrics_width(&cuts) <= 32 && metrics_kept(&cuts) == 5 && cuts_max(&cuts) == 10);
-    metrics_case(row, &cuts, &r, NULL);
+    metrics_row(row, &cuts, &r, NULL);
+    metrics_case(&two, scores, n, target);
+    metrics_add(&twice, &two);
+    metrics_add(&twice, &two);
+    CHECK(twice.hr1 == 2 * row[HR1] && twice.mrr == 2 * row[MRR]);
     CHECK(isnan(row[metrics_at(&cuts, HR_FULL, 0)]));
     CHECK(row[HR1] == row[metrics_at(&cuts, HR, 0)]);
     return (struct figures){
@@ -150,7 +155,7 @@ static void check_long_ties(void) {
     for (int i = 0; i < 3; i++) {
         sum = 0;
         for (size_t k = 1; k <= ties[i].tied; k++) sum += 1 / (double)(ties[i].above + k);
-        metrics_case(row, &cuts, &ties[i], NULL);
+        metrics_row(row, &cuts, &ties[i], NULL);
         CHECK_NEAR(row[MRR] * (double)ties[i].tied / sum, 1, 1e-12);
     }
 }
