@@ -10,6 +10,7 @@
 
 #include "base/cli.h"
 #include "base/operand.h"
+#include "base/utf8.h"
 #include "io/jsonl.h"
 #include "rank/report.h"
 
@@ -50,6 +51,13 @@ static const struct cli cli = {
     .purpose = "Measure rankings: hit rates, NDCG, MRR and more, with intervals and paired tests.",
     .example = "evaluate --against ease ease=ease.jsonl sft=sft.jsonl"
 };
+
+/* Records carry the names. */
+static void check_names(const struct operand *list, size_t n) {
+    for (size_t k = 0; k < n; k++)
+        if (!utf8_valid(list[k].name, strlen(list[k].name)))
+            cli_usage(&cli, "a run's name is not UTF-8");
+}
 
 static void check_against(const struct operand *list, size_t n, const char *against) {
     size_t k = 0;
@@ -164,6 +172,7 @@ int main(int argc, char **argv) {
     int r;
 
     if (cuts_parse(&rs.cuts, o.k, &err)) cli_usage(&cli, "--k: %s", err.msg);
+    check_names(list, n);
     if (o.against) check_against(list, n, o.against);
     check_options(&o);
     if (o.table) o.form = FORM_TABLE;
