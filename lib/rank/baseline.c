@@ -13,6 +13,8 @@ static const struct family *const families[BASELINES] = {
     [BASELINE_RANDOM] = &family_random,         [BASELINE_POP] = &family_pop,
     [BASELINE_RECENT_POP] = &family_recent_pop, [BASELINE_ITEMKNN] = &family_itemknn,
     [BASELINE_MARKOV] = &family_markov,         [BASELINE_EASE] = &family_ease,
+    [BASELINE_ALS] = &family_als,               [BASELINE_BPR] = &family_bpr,
+    [BASELINE_LIGHTGCN] = &family_lightgcn,
     [BASELINE_CHAINVOTE] = &family_chainvote,   [BASELINE_LOGISTIC] = &family_logistic
 };
 
