@@ -7,8 +7,8 @@
  * and likewise for items, in turn. A case's user is solved from the items of his history: one of weight
  * w counts as w parts of a known event and 1 - w parts of none, which puts w before both sums' terms. */
 #include <cblas.h>
-#include <limits.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ struct als {
     long epoch;
     double *user, *item;        /* [users, d], [items, d] */
     double *gram;               /* [d, d] Y'Y + reg of the side that is fixed */
-    bool failed;
+    atomic_bool failed;
 };
 
 static void *make(const struct baseline_options *o, struct pool *pool) {
@@ -42,7 +42,7 @@ static void *make(const struct baseline_options *o, struct pool *pool) {
     gemm_start();
     s->o = o;
     s->pool = pool;
-    s->d = o->fit.dim ? (int)o->fit.dim : 64;
+    s->d = (int)o->fit.dim;
     return s;
 }
 
@@ -62,7 +62,7 @@ static void drop(void *state) {
 /* gram = y'y + reg: the upper triangle. */
 static void make_gram(struct als *s, const double *y, int n) {
     memset(s->gram, 0, (size_t)s->d * (size_t)s->d * sizeof *s->gram);
-    for (int k = 0; k < s->d; k++) s->gram[k * s->d + k] = s->o->fit.l2 > 0 ? s->o->fit.l2 : 0.01;
+    for (int k = 0; k < s->d; k++) s->gram[k * s->d + k] = s->o->fit.l2;
     cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, s->d, n, 1, y, s->d, 1, s->gram, s->d);
 }
 
@@ -148,8 +148,12 @@ static void start(struct als *s, const struct split *split) {
     for (size_t k = 0; k < n; k++) s->item[k] = 0.01 * rng_normal(&r);
 }
 
+static int check(const struct als *s, struct err *err) {
+    return s->failed ? err_set(err, "als: a system of equations has no solution: --reg is too small") : 0;
+}
+
 static int fit(struct als *s, const struct split *split, struct err *err) {
-    long epochs = s->o->fit.epochs ? s->o->fit.epochs : 15;
+    long epochs = s->o->fit.epochs;
 
     if (s->known == split->known && s->epoch == epochs) return 0;
     if (s->known != split->known || s->epoch > epochs) start(s, split);
@@ -158,43 +162,37 @@ static int fit(struct als *s, const struct split *split, struct err *err) {
         solve_side(s, false);
     }
     make_gram(s, s->item, s->known->items);
-    return s->failed ? err_set(err, "als: a system of equations has no solution: --reg is too small") : 0;
+    return check(s, err);
 }
 
 static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores,
                  struct err *err) {
     struct als *s = state;
-    struct owned *own;
     struct terms t = { .n = c->history };
+    struct owned *own;
     double *weight, *x, *room;
-    int *row;
 
     (void)rec;
     if (fit(s, c->split, err)) return -1;
     own = family_items(c, s->o->recency);
-    row = mem_alloc(c->history, sizeof *row);
     weight = mem_alloc(c->history, sizeof *weight);
-    for (size_t r = 0; r < c->history; r++) {
-        row[r] = own[r].item;
-        weight[r] = own[r].weight;
-    }
+    for (size_t r = 0; r < c->history; r++) weight[c->history - 1 - r] = own[r].weight;
     t.y = s->item;
-    t.row = row;
+    t.row = s->known->edge_item + s->known->user_row[c->at.user];
     t.weight = weight;
     x = mem_alloc((size_t)s->d, sizeof *x);
     room = make_room(s);
-    s->failed |= solve(s, x, &t, room) != 0;
+    if (solve(s, x, &t, room)) s->failed = true;
     for (int k = 0; k < c->n; k++)
         scores[k] = cblas_ddot(s->d, x, 1, s->item + (size_t)c->candidates[k] * (size_t)s->d, 1);
     free(own);
-    free(row);
     free(weight);
     free(x);
     free(room);
-    return 0;
+    return check(s, err);
 }
 
 const struct family family_als = {
     .name = "als", .options = "dim epochs alpha reg recency pop-power log-pop", .trained = true,
-    .make = make, .score = score, .drop = drop
+    .own = { .dim = 64, .epochs = 15, .l2 = 0.01 }, .make = make, .score = score, .drop = drop
 };

@@ -11,38 +11,26 @@
 struct bpr {
     const struct baseline_options *o;
     const char *name;
-    struct pairwise_options own;    /* the model's own choices */
+    bool uniform;               /* law of the first vectors */
     struct pool *pool;
     struct pairwise model;
     const struct graph *known;  /* what the vectors are of; NULL: there are none */
-    long epochs;                /* the model's own number */
 };
 
-static struct bpr *make(const struct baseline_options *o, struct pool *pool) {
+static void *make_bpr(const struct baseline_options *o, struct pool *pool) {
     struct bpr *s = mem_calloc(1, sizeof *s);
 
     s->o = o;
-    s->pool = pool;
-    s->own = (struct pairwise_options){ .d = 64, .batch = 2048, .learning_rate = 1e-3 };
-    return s;
-}
-
-static void *make_bpr(const struct baseline_options *o, struct pool *pool) {
-    struct bpr *s = make(o, pool);
-
     s->name = "bpr";
-    s->epochs = 30;
+    s->pool = pool;
     return s;
 }
 
 static void *make_lightgcn(const struct baseline_options *o, struct pool *pool) {
-    struct bpr *s = make(o, pool);
+    struct bpr *s = make_bpr(o, pool);
 
     s->name = "lightgcn";
-    s->epochs = 100;
-    s->own.layers = 2;
-    s->own.uniform = true;
-    s->own.l2 = 1e-5;
+    s->uniform = true;
     return s;
 }
 
@@ -56,33 +44,22 @@ static void drop(void *state) {
     free(state);
 }
 
-static struct pairwise_options chosen(const struct bpr *s) {
-    const struct fit_options *fit = &s->o->fit;
-    struct pairwise_options p = s->own;
-
-    p.seed = s->o->seed;
-    if (fit->dim) p.d = (int)fit->dim;
-    if (fit->layers && s->own.layers) p.layers = (int)fit->layers;
-    if (fit->batch) p.batch = (int)fit->batch;
-    if (fit->learning_rate > 0) p.learning_rate = fit->learning_rate;
-    if (fit->l2 > 0) p.l2 = fit->l2;
-    return p;
-}
-
 static int fit(struct bpr *s, const struct split *split, struct err *err) {
     const struct graph *g = split->known;
-    long epochs = s->o->fit.epochs ? s->o->fit.epochs : s->epochs;
-    struct pairwise_options p = chosen(s);
+    const struct fit_options *fit = &s->o->fit;
+    struct pairwise_options p = { .d = (int)fit->dim, .layers = (int)fit->layers, .batch = (int)fit->batch,
+                                  .uniform = s->uniform, .learning_rate = fit->learning_rate, .l2 = fit->l2,
+                                  .seed = s->o->seed };
 
-    if (s->known == g && s->model.epoch == epochs) return 0;
-    if (s->known != g || s->model.epoch > epochs) {
+    if (s->known == g && s->model.epoch == fit->epochs) return 0;
+    if (s->known != g || s->model.epoch > fit->epochs) {
         forget(s);
         if (g->edges > INT_MAX || g->users > INT_MAX - g->items)
             return err_set(err, "%s learns from at most %d events, users and items", s->name, INT_MAX);
         pairwise_open(&s->model, split, &p, s->pool);
         s->known = g;
     }
-    while (s->model.epoch < epochs) {
+    while (s->model.epoch < fit->epochs) {
         pairwise_epoch(&s->model);
         if (!isfinite(s->model.loss))
             return err_set(err, "%s: the loss of epoch %ld is not finite: --learning-rate is too large",
@@ -127,9 +104,10 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
 
 const struct family family_bpr = {
     .name = "bpr", .options = "dim epochs batch learning-rate reg log-pop", .trained = true,
-    .make = make_bpr, .score = score, .drop = drop
+    .own = { .dim = 64, .epochs = 30, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
 };
 const struct family family_lightgcn = {
     .name = "lightgcn", .options = "dim layers epochs batch learning-rate reg log-pop", .trained = true,
+    .own = { .dim = 64, .layers = 2, .epochs = 100, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
     .make = make_lightgcn, .score = score, .drop = drop
 };
