@@ -104,10 +104,10 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
 
 const struct family family_bpr = {
     .name = "bpr", .options = "dim epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .epochs = 30, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
+    .own = { .dim = 64, .epochs = 100, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
 };
 const struct family family_lightgcn = {
     .name = "lightgcn", .options = "dim layers epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .layers = 2, .epochs = 100, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
+    .own = { .dim = 64, .layers = 2, .epochs = 200, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
     .make = make_lightgcn, .score = score, .drop = drop
 };
