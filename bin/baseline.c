@@ -111,12 +111,12 @@ static int score_case(struct run *run, struct rec_case *c, json_t *rec, struct e
     double *scores = mem_alloc((size_t)c->n, sizeof *scores);
     int r;
 
+    json_object_set_new(rec, "model", json_string(baseline_name(run->o->b.kind)));
     if (run->o->full) r = full_score(run->model, c, run->o->full, rec, err);
     else if (!(r = baseline_score(run->model, c, rec, scores, err))) put_scores(rec, scores, c->n);
     free(scores);
     if (r < 0) return -1;
     for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++) json_object_del(rec, evidence[i]);
-    json_object_set_new(rec, "model", json_string(baseline_name(run->o->b.kind)));
     jsonl_write(stdout, rec);
     return 0;
 }

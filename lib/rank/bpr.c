@@ -1,6 +1,5 @@
 /* bpr, lightgcn — the families over rank/pairwise: a case's score is the product of two vectors. */
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -59,12 +58,7 @@ static int fit(struct bpr *s, const struct split *split, struct err *err) {
         pairwise_open(&s->model, split, &p, s->pool);
         s->known = g;
     }
-    while (s->model.epoch < fit->epochs) {
-        pairwise_epoch(&s->model);
-        if (!isfinite(s->model.loss))
-            return err_set(err, "%s: the loss of epoch %ld is not finite: --learning-rate is too large",
-                           s->name, s->model.epoch);
-    }
+    while (s->model.epoch < fit->epochs) pairwise_epoch(&s->model);
     pairwise_spread(&s->model);
     return 0;
 }
