@@ -134,6 +134,12 @@ prompts_check() {
 @test "records: scored records of baseline and graphsynth are as the page says" {
     checks pop.jsonl "scored record" "$case"
     [ "$(jq -c '[keys[] | select(. == ("history","drawn","counts","chains","facts"))]' pop.jsonl | sort -u)" = '[]' ]
+    baseline --quiet -m pop -g graph.jsonl --full 3 chains.jsonl > "$out"
+    checks "$out" "scored record" "$case"
+    [ "$(jq -c '.full | map_values(type)' "$out" | sort -u)" = '{"rank":"number","tied":"number","of":"number"}' ]
+    candidates --quiet --split valid graph.jsonl > "$out.valid"
+    baseline --quiet -m ease -g graph.jsonl --tune 3 --valid "$out.valid" --tune-only > "$out"
+    checks "$out" "choice record"
     graphsynth --quiet --users 60 --items 80 --score chains.jsonl > "$out"
     checks "$out" "$case,scored record" "$chains"
 }
