@@ -241,7 +241,7 @@ EOF
     LC_ALL=C.UTF-8 plot hostile.jsonl | sed '1d;s/  *0\.500 .*//' | head -n 10 | cmp - names
     printf '{"model":"a\\u001b[31m\\u202eb\\nc\\u00fc","hr1":1}\n' | plot | grep -q '^a?\[31m?b?c? '
     printf '{"model":"%0100d","hr1":1}\n' 0 | plot | grep -q '^0\{19\}\.\.\.0\{18\}  1.000'
-    plot --field loss "$(printf 'n\377=')steps.jsonl" steps.jsonl | grep -q '^\* n?  + steps$'
+    plot --field loss "$(printf 'n\033=')steps.jsonl" steps.jsonl | grep -q '^\* n?  + steps$'
 }
 
 @test "plot: says what is wrong with gnuplot, and leaves what was there" {
@@ -282,6 +282,7 @@ EOF
     refuses 2 "--width of text is from 40 to 1000 columns, not 39" --width 39 runs.jsonl
     refuses 2 "--height of text is from 4 to 200 lines, not 201" --height 201 runs.jsonl
     refuses 2 "two runs are named 'runs'" runs.jsonl ./runs.jsonl
+    refuses 2 "a run's name is not UTF-8" "$(printf 'n\377=')runs.jsonl"
     refuses 2 "--smooth takes a whole number from 1 to 1e+06, not '0'" --smooth 0 runs.jsonl
     refuses 1 'the picture needs a width of 332 pixels' --width 331 -o x.svg runs.jsonl
     refuses 1 'the picture needs a height of 124 pixels' --height 123 -o x.svg runs.jsonl

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 static struct operand split(const char *operand, const struct cli *cli) {
     const char *equals = strchr(operand, '='), *slash = strrchr(operand, '/');
@@ -14,6 +15,7 @@ static struct operand split(const char *operand, const struct cli *cli) {
 
     if (equals) o.name[equals - operand] = 0;
     else if (n > 6 && !strcmp(o.name + n - 6, ".jsonl")) o.name[n - 6] = 0;
+    if (!utf8_valid(o.name, strlen(o.name))) cli_usage(cli, "a run's name is not UTF-8");
     if (!*o.name || !*o.file) cli_usage(cli, "an operand is name=file or file, not '%s'", operand);
     return o;
 }
