@@ -134,8 +134,9 @@ static int drop_short(struct case_set *s, struct err *err) {
     }
     free(negatives);
     if (n < s->n || s->given.unknown)
-        buf_printf(&s->note, "%zu cases left out whose users have no given candidates, %zu that have too few; "
-                   "%zu given items are not in the graph", unnamed, s->n - n - unnamed, s->given.unknown);
+        buf_printf(&s->note, "%zu cases left out whose users have no given candidates, "
+                   "%zu that have too few; %zu given items are not in the graph", unnamed,
+                   s->n - n - unnamed, s->given.unknown);
     s->n = n;
     return n ? 0 : err_set(err, "no user has %ld given candidates that can be taken", s->o.negatives);
 }
@@ -276,8 +277,8 @@ json_t *case_json(const struct case_set *s, const struct rec_case *c) {
     static const char *const parts[] = { "train", "valid", "test" };
     const struct graph *g = c->split->all, *known = c->split->known;
     size_t end = known->user_row[c->at.user] + c->history, shown = c->history;
-    json_t *j = json_pack("{s:s, s:s, s:O, s:s}", "id", c->id, "split", parts[c->part], "source", source_of(s, c),
-                          "user", graph_user_name(g, c->at.user)), *history = json_array(),
+    json_t *j = json_pack("{s:s, s:s, s:O, s:s}", "id", c->id, "split", parts[c->part], "source",
+                          source_of(s, c), "user", graph_user_name(g, c->at.user)), *history = json_array(),
            *candidates = json_array();
 
     if (shown > (size_t)s->o.history) shown = (size_t)s->o.history;
