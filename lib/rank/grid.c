@@ -1,4 +1,5 @@
-/* grid — one table; man baseline, "Tuning", lists it. What needs no new fit comes first. */
+/* grid — one table; man baseline, "Tuning", lists it. What needs no new fit mostly comes first; of
+ * ease lambda, without which recency is worth little. */
 #include "rank/grid.h"
 
 #include <assert.h>
@@ -26,9 +27,9 @@ static const struct grid_row rows[] = {
     { BASELINE_MARKOV, "recency", false, RECENCY },
     { BASELINE_MARKOV, "pop-power", false, POWER },
     { BASELINE_MARKOV, "steps", true, 6, { 1, 2, 3, 5, 10, 20 } },
+    { BASELINE_EASE, "lambda", true, 7, { 100, 250, 500, 1000, 2000, 3000, 5000 } },
     { BASELINE_EASE, "recency", false, RECENCY },
     { BASELINE_EASE, "pop-power", false, POWER },
-    { BASELINE_EASE, "lambda", true, 7, { 100, 250, 500, 1000, 2000, 3000, 5000 } },
     { BASELINE_ALS, "recency", false, RECENCY },
     { BASELINE_ALS, "pop-power", false, POWER },
     { BASELINE_ALS, "alpha", true, 6, { 0.5, 1, 2, 5, 10, 40 } },
