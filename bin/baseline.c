@@ -21,21 +21,10 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
-    { 'm', "model", CLI_CHOICE, AT(b.kind), 0, 0, "what scores", BASELINE_WORDS },
+    BASELINE_OPTIONS(struct options, b),
     { 'g', "graph", CLI_TEXT, AT(graph), 0, 0, "the graph that the cases were drawn from", "FILE" },
-    { 0, "train", CLI_TEXT, AT(train), 0, 0, "cases with chains that logistic learns from",
+    { 0, "train", CLI_TEXT, AT(train), 0, 0, "logistic: cases with chains that it learns from",
       "FILE" },
-    { 0, "days", CLI_REAL, AT(b.days), 0, 1e6, "pop: count the last so many days; 0: all", "D" },
-    { 0, "shrink", CLI_REAL, AT(b.shrink), 0, 1e9, "itemknn: added to the cosine's denominator",
-      NULL },
-    { 0, "steps", CLI_INT, AT(b.steps), 1, 1e6, "markov: c within so many events after i", NULL },
-    { 0, "lambda", CLI_REAL, AT(b.lambda), 0, 1e9, "ease: ridge", NULL },
-    { 0, "l2", CLI_REAL, AT(b.l2), 1e-9, 1e6, "logistic: ridge", NULL },
-    { 0, "recency", CLI_REAL, AT(b.recency), 0, 1e6,
-      "the user's r-th last item weighs exp(-r/X); 0: all weigh 1", NULL },
-    { 0, "pop-power", CLI_REAL, AT(b.pop_power), -10, 10,
-      "divide scores by the item's count to the power X", NULL },
-    { 0, "seed", CLI_SEED, AT(b.seed), 0, 0, "of random", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress, and not what was learned", NULL },
     { 0 }
@@ -50,6 +39,7 @@ static const struct cli cli = {
 struct run {
     struct case_reader reader;
     struct baseline *model;
+    int kind;
 };
 
 /* Takes the cases of the file `train` into the model. Complains by itself. */
@@ -90,7 +80,7 @@ static int score_record(struct run *run, json_t *rec, struct err *err) {
         for (int k = 0; k < c.n; k++) json_array_append_new(list, jsonl_real(scores[k]));
         for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++)
             json_object_del(rec, evidence[i]);
-        json_object_set_new(rec, "model", json_string(baseline_name(run->model)));
+        json_object_set_new(rec, "model", json_string(baseline_name(run->kind)));
         json_object_set_new(rec, "scores", list);
     }
     free(scores);
@@ -120,18 +110,29 @@ static int score(struct run *run, char **operands, bool quiet) {
     return r;
 }
 
+/* Refuses what was given and the model does not take. */
+static void check_given(const struct options *o, const bool *given) {
+    for (size_t k = 0; opts[k].name; k++)
+        if (given[k] && !baseline_takes(o->b.kind, opts[k].name))
+            cli_usage(&cli, "--model %s takes no --%s", baseline_name(o->b.kind), opts[k].name);
+}
+
 int main(int argc, char **argv) {
     struct options o = { .b = BASELINE_DEFAULTS };
-    char **operands = cli_parse(&cli, &o, argc, argv), *graph[] = { NULL, NULL };
+    bool given[sizeof opts / sizeof *opts] = { false };
+    char **operands = cli_parse_given(&cli, &o, argc, argv, given), *graph[] = { NULL, NULL };
     struct pool *pool;
     struct graph *g;
     struct run run;
     struct err err;
     int r;
 
+    check_given(&o, given);
     if (!o.graph) cli_usage(&cli, "--graph is missing");
     if (o.b.kind == BASELINE_LOGISTIC && !o.train)
         cli_usage(&cli, "--model logistic needs --train");
+    if (o.train && o.b.kind != BASELINE_LOGISTIC)
+        cli_usage(&cli, "--model %s takes no --train", baseline_name(o.b.kind));
     graph[0] = (char *)o.graph;
     if (!(g = graph_read(graph, &err))) {
         cli_complain(&cli, NULL, 0, err.msg);
@@ -139,6 +140,7 @@ int main(int argc, char **argv) {
     }
     pool = pool_new((int)o.threads);
     case_reader_open(&run.reader, g);
+    run.kind = o.b.kind;
     run.model = baseline_new(&o.b, pool);
     r = o.b.kind == BASELINE_LOGISTIC ? learn(&run, o.train) : 0;
     if (!r) r = score(&run, operands, o.quiet);

@@ -95,8 +95,9 @@ static int score_itemknn(void *state, const struct rec_case *c, const json_t *re
 }
 
 const struct family family_itemknn = {
-    .name = "itemknn", .personal = true, .make = make_itemknn, .score = score_itemknn, .drop = drop
+    .name = "itemknn", .options = "similarity k1 b shrink neighbours recency pop-power log-pop",
+    .make = make_itemknn, .score = score_itemknn, .drop = drop
 };
 const struct family family_markov = {
-    .name = "markov", .personal = true, .make = make_markov, .score = score_markov, .drop = drop
+    .name = "markov", .options = "steps recency pop-power log-pop", .make = make_markov, .score = score_markov, .drop = drop
 };
