@@ -13,6 +13,7 @@ static const struct family *const families[BASELINES] = {
     [BASELINE_RANDOM] = &family_random,         [BASELINE_POP] = &family_pop,
     [BASELINE_RECENT_POP] = &family_recent_pop, [BASELINE_ITEMKNN] = &family_itemknn,
     [BASELINE_MARKOV] = &family_markov,         [BASELINE_EASE] = &family_ease,
+    [BASELINE_SASREC] = &family_sasrec,         [BASELINE_GRU4REC] = &family_gru4rec,
     [BASELINE_CHAINVOTE] = &family_chainvote,   [BASELINE_LOGISTIC] = &family_logistic
 };
 
