@@ -39,6 +39,7 @@ struct split_case {
 struct split {
     const struct graph *all;        /* borrowed */
     struct graph *known;            /* events known for this part (before `before`, where that limits more) */
+    const bool *held;               /* [users] of whom nobody may learn, or NULL: none are held */
     struct split_case *cases;       /* by user, then event */
     size_t n;
 };

@@ -12,8 +12,11 @@
 static const struct family *const families[BASELINES] = {
     [BASELINE_RANDOM] = &family_random,         [BASELINE_POP] = &family_pop,
     [BASELINE_RECENT_POP] = &family_recent_pop, [BASELINE_ITEMKNN] = &family_itemknn,
-    [BASELINE_MARKOV] = &family_markov,         [BASELINE_EASE] = &family_ease,
-    [BASELINE_SASREC] = &family_sasrec,         [BASELINE_GRU4REC] = &family_gru4rec,
+    [BASELINE_USERKNN] = &family_userknn,       [BASELINE_MARKOV] = &family_markov,
+    [BASELINE_EASE] = &family_ease,
+    [BASELINE_ALS] = &family_als,               [BASELINE_BPR] = &family_bpr,
+    [BASELINE_LIGHTGCN] = &family_lightgcn,     [BASELINE_SASREC] = &family_sasrec,
+    [BASELINE_GRU4REC] = &family_gru4rec,
     [BASELINE_CHAINVOTE] = &family_chainvote,   [BASELINE_LOGISTIC] = &family_logistic
 };
 
@@ -45,6 +48,22 @@ struct baseline {
     void *state;
 };
 
+void baseline_resolve(struct baseline_options *o) {
+    const struct fit_options *own = &families[o->kind]->own;
+    struct fit_options *fit = &o->fit;
+
+    if (!fit->dim) fit->dim = own->dim;
+    if (!fit->layers) fit->layers = own->layers;
+    if (!fit->heads) fit->heads = own->heads;
+    if (!fit->hidden) fit->hidden = own->hidden;
+    if (!fit->length) fit->length = own->length;
+    if (!fit->epochs) fit->epochs = own->epochs;
+    if (!fit->batch) fit->batch = own->batch;
+    if (fit->learning_rate == 0) fit->learning_rate = own->learning_rate;
+    if (fit->l2 == 0) fit->l2 = own->l2;
+    if (fit->dropout < 0) fit->dropout = own->dropout;
+}
+
 struct baseline *baseline_new(const struct baseline_options *o, struct pool *pool) {
     struct baseline *b = mem_calloc(1, sizeof *b);
 
@@ -75,7 +94,7 @@ int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *r
 
 /* Takes popularity out. An item nobody knows is divided as if known once, so that its score stays a
  * number; a score below 0 is multiplied, so that what is popular loses either way. */
-static void correct(const struct baseline_options *o, const struct rec_case *c, double *scores) {
+void baseline_correct(const struct baseline_options *o, const struct rec_case *c, double *scores) {
     for (int k = 0; k < c->n && (o->pop_power != 0 || o->log_pop != 0); k++) {
         double count = (double)case_item_count(c, c->candidates[k]);
 
@@ -85,14 +104,23 @@ static void correct(const struct baseline_options *o, const struct rec_case *c, 
     }
 }
 
-int baseline_score(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
-                   struct err *err) {
+int baseline_raw(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err) {
     if (b->family->trained && c->part == PART_TRAIN)
         return err_set(err, "%s has learned the training targets: score valid or test cases",
                        b->family->name);
-    if (b->family->score(b->state, c, rec, scores, err)) return -1;
-    correct(b->o, c, scores);
+    return b->family->score(b->state, c, rec, scores, err);
+}
+
+int baseline_score(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
+                   struct err *err) {
+    if (baseline_raw(b, c, rec, scores, err)) return -1;
+    baseline_correct(b->o, c, scores);
     return 0;
+}
+
+bool baseline_trained(int kind) {
+    return families[kind]->trained;
 }
 
 struct owned *family_items(const struct rec_case *c, double recency) {

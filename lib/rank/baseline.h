@@ -86,7 +86,10 @@ struct baseline;
 /* Name of a model, as in BASELINE_WORDS. */
 const char *baseline_name(int kind);
 
-/* Options and pool are borrowed. Free it with baseline_free. */
+/* Puts the model's own values in place of zeros in o->fit. */
+void baseline_resolve(struct baseline_options *o);
+
+/* Options, which must be resolved, and pool are borrowed. Free it with baseline_free. */
 struct baseline *baseline_new(const struct baseline_options *o, struct pool *pool);
 void baseline_free(struct baseline *b);
 
@@ -100,6 +103,14 @@ int baseline_learn(struct baseline *b, const struct rec_case *c, const json_t *r
  * Returns 0 or -1. */
 int baseline_score(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
                    struct err *err);
+
+/* The same without popularity taken out, and the taking out. */
+int baseline_raw(struct baseline *b, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err);
+void baseline_correct(const struct baseline_options *o, const struct rec_case *c, double *scores);
+
+/* Whether training is cut into epochs that go on from one another (--epochs). */
+bool baseline_trained(int kind);
 
 /* One line about what was learned ("count 1.02, share 0.3, ..."), or NULL. Borrowed. */
 const char *baseline_note(const struct baseline *b);

@@ -7,6 +7,7 @@
 struct family {
     const char *name;
     const char *options;        /* names of those it takes, a space apart; see baseline_takes */
+    struct fit_options own;     /* what stands for the zeros in fit_options */
     bool trained;               /* has learned the known targets: training cases are refused, and fit.epochs,
                                    when it grows between two cases, means to train on */
     void *(*make)(const struct baseline_options *o, struct pool *pool);
