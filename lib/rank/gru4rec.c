@@ -280,8 +280,6 @@ static void backward(struct seq_net *net, const struct seq_batch *b, const struc
 }
 
 const struct seq_kind seq_gru4rec = {
-    .name = "gru4rec",
-    .defaults = { .dim = 64, .hidden = 128, .layers = 1, .heads = 1, .length = 50, .dropout = 0.3 },
-    .epochs = 50, .check = check, .make = make, .size = size, .start = start, .forward = forward,
+    .name = "gru4rec", .check = check, .make = make, .size = size, .start = start, .forward = forward,
     .backward = backward, .drop = drop
 };

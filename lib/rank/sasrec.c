@@ -230,8 +230,6 @@ static real *forward(struct seq_net *net, const struct seq_batch *b, const struc
 }
 
 const struct seq_kind seq_sasrec = {
-    .name = "sasrec",
-    .defaults = { .dim = 64, .hidden = 256, .layers = 2, .heads = 2, .length = 50, .dropout = 0.5 },
-    .epochs = 50, .check = check, .make = make, .size = size, .start = start, .forward = forward,
+    .name = "sasrec", .check = check, .make = make, .size = size, .start = start, .forward = forward,
     .backward = sasrec_backward, .drop = drop
 };

@@ -13,9 +13,7 @@
 #include "tensor/kernels.h"
 #include "train/adamw.h"
 
-enum { MOST_TARGETS = 1 << 30, BATCH = 2048 };
-
-static const double RATE = 1e-3;
+enum { MOST_TARGETS = 1 << 30 };
 
 struct model {
     const struct baseline_options *o;
@@ -70,22 +68,12 @@ static void drop(void *state) {
     free(state);
 }
 
-static int or_own(long option, int own) {
-    return option ? (int)option : own;
-}
-
 static struct seq_shape shape_of(const struct model *m) {
     const struct fit_options *f = &m->o->fit;
-    struct seq_shape s = m->kind->defaults;
 
-    s.items = m->data.items;
-    s.dim = or_own(f->dim, s.dim);
-    s.hidden = or_own(f->hidden, s.hidden);
-    s.layers = or_own(f->layers, s.layers);
-    s.heads = or_own(f->heads, s.heads);
-    s.length = or_own(f->length, s.length);
-    if (f->dropout >= 0) s.dropout = f->dropout;
-    return s;
+    return (struct seq_shape){ .items = m->data.items, .dim = (int)f->dim, .hidden = (int)f->hidden,
+                               .layers = (int)f->layers, .heads = (int)f->heads, .length = (int)f->length,
+                               .dropout = f->dropout };
 }
 
 /* OpenBLAS waits for ever when it cannot have its buffers: ask before the first product. */
@@ -147,18 +135,17 @@ static double step(struct model *m, struct seq_window *w, int n, int targets) {
     }
     if (f->l2 > 0)
         for (size_t i = 0; i < m->net->p.n_block; i++) m->grad[i] += (real)f->l2 * m->net->p.data[i];
-    adamw_step(&m->adam, &m->net->p, m->grad, f->learning_rate > 0 ? f->learning_rate : RATE, &plain, m->pool);
+    adamw_step(&m->adam, &m->net->p, m->grad, f->learning_rate, &plain, m->pool);
     return sum;
 }
 
 static int epoch(struct model *m, struct err *err) {
-    int batch = or_own(m->o->fit.batch, BATCH);
     struct seq_window *w;
     int n = seq_windows(&m->data, m->net->shape.length, m->o->seed, m->epochs, &w);
     double sum = 0;
 
     for (int i = 0, next, targets; i < n; i = next) {
-        for (next = i, targets = 0; next < n && targets < batch; next++) targets += w[next].targets;
+        for (next = i, targets = 0; next < n && targets < m->o->fit.batch; next++) targets += w[next].targets;
         sum += step(m, w + i, next - i, targets);
     }
     free(w);
@@ -173,13 +160,11 @@ static int epoch(struct model *m, struct err *err) {
 }
 
 static int fit(struct model *m, const struct split *split, struct err *err) {
-    long epochs = or_own(m->o->fit.epochs, m->kind->epochs);
-
     if (m->split != split && begin(m, split, err)) {
         forget(m);
         return -1;
     }
-    while (m->epochs < epochs)
+    while (m->epochs < m->o->fit.epochs)
         if (epoch(m, err)) return -1;
     return 0;
 }
@@ -244,13 +229,17 @@ static const char *note(const void *state) {
     return m->net ? m->note : NULL;
 }
 
-#define OPTIONS "dim layers hidden length epochs batch learning-rate reg dropout loss pop-power log-pop"
+#define OPTIONS "dim layers hidden length epochs batch learning-rate reg dropout loss log-pop"
 
 const struct family family_sasrec = {
-    .name = "sasrec", .options = "heads " OPTIONS, .trained = true, .make = make_sasrec, .score = score,
-    .note = note, .drop = drop
+    .name = "sasrec", .options = "heads " OPTIONS, .trained = true,
+    .own = { .dim = 64, .layers = 2, .heads = 2, .hidden = 256, .length = 50, .epochs = 50, .batch = 2048,
+             .learning_rate = 1e-3, .dropout = 0.5 },
+    .make = make_sasrec, .score = score, .note = note, .drop = drop
 };
 const struct family family_gru4rec = {
-    .name = "gru4rec", .options = OPTIONS, .trained = true, .make = make_gru4rec, .score = score, .note = note,
-    .drop = drop
+    .name = "gru4rec", .options = OPTIONS, .trained = true,
+    .own = { .dim = 64, .layers = 1, .heads = 1, .hidden = 128, .length = 50, .epochs = 50, .batch = 2048,
+             .learning_rate = 1e-3, .dropout = 0.3 },
+    .make = make_gru4rec, .score = score, .note = note, .drop = drop
 };

@@ -60,8 +60,6 @@ struct seq_net {
 
 struct seq_kind {
     const char *name;
-    struct seq_shape defaults;
-    int epochs;
     /* Whether the shape can be made: 0 or -1. */
     int (*check)(const struct seq_shape *s, struct err *err);
     /* Lays the network out; nothing large is allocated yet. The pool is borrowed. */
@@ -113,7 +111,7 @@ struct seq_data {
     int *place;                 /* [known->items] or -1 */
     int *name;                  /* [items] number of an item in `known` */
     int users;
-    int *user;                  /* [users] those with a target: two events or more */
+    int *user;                  /* [users] those with a target: not held, two events or more */
     size_t *row;                /* [users + 1] in item */
     int *item;
     size_t targets;             /* events that follow another of their user */

@@ -9,8 +9,25 @@
 
 enum { TRIES = 100 };           /* draws of a negative before one that the user has is taken */
 
-static size_t row_length(const struct graph *g, int u) {
-    return g->user_row[u + 1] - g->user_row[u];
+/* Events of a user that may be learned from. */
+static size_t row_length(const struct split *s, int u) {
+    return s->held && s->held[u] ? 0 : s->known->user_row[u + 1] - s->known->user_row[u];
+}
+
+/* The catalogue: what such events are on, in the graph's order. */
+static void find_places(struct seq_data *d, const struct split *s) {
+    const struct graph *g = s->known;
+
+    d->place = mem_alloc((size_t)g->items, sizeof *d->place);
+    d->name = mem_alloc((size_t)g->items, sizeof *d->name);
+    for (int c = 0; c < g->items; c++) d->place[c] = -1;
+    for (int u = 0; u < g->users; u++)
+        for (size_t i = 0; i < row_length(s, u); i++) d->place[g->edge_item[g->user_row[u] + i]] = 0;
+    for (int c = 0; c < g->items; c++) {
+        if (d->place[c] < 0) continue;
+        d->name[d->items] = c;
+        d->place[c] = d->items++;
+    }
 }
 
 void seq_data_make(struct seq_data *d, const struct split *split) {
@@ -18,22 +35,16 @@ void seq_data_make(struct seq_data *d, const struct split *split) {
     size_t n = 0;
 
     *d = (struct seq_data){ .known = g };
-    d->place = mem_alloc((size_t)g->items, sizeof *d->place);
-    d->name = mem_alloc((size_t)g->items, sizeof *d->name);
+    find_places(d, split);
     d->user = mem_alloc((size_t)g->users, sizeof *d->user);
     d->row = mem_calloc((size_t)g->users + 1, sizeof *d->row);
     d->item = mem_alloc(g->edges, sizeof *d->item);
-    for (int c = 0; c < g->items; c++) d->place[c] = -1;
-    for (size_t e = 0; e < g->edges; e++) d->place[g->edge_item[e]] = 0;
-    for (int c = 0; c < g->items; c++) {
-        if (d->place[c] < 0) continue;
-        d->name[d->items] = c;
-        d->place[c] = d->items++;
-    }
     for (int u = 0; u < g->users; u++) {
-        if (row_length(g, u) < 2) continue;
-        for (size_t e = g->user_row[u]; e < g->user_row[u + 1]; e++) d->item[n++] = d->place[g->edge_item[e]];
-        d->targets += row_length(g, u) - 1;
+        size_t length = row_length(split, u);
+
+        if (length < 2) continue;
+        for (size_t i = 0; i < length; i++) d->item[n++] = d->place[g->edge_item[g->user_row[u] + i]];
+        d->targets += length - 1;
         d->user[d->users++] = u;
         d->row[d->users] = n;
     }
