@@ -13,8 +13,6 @@
 #include "tensor/kernels.h"
 #include "train/adamw.h"
 
-enum { MOST_TARGETS = 1 << 30 };
-
 struct model {
     const struct baseline_options *o;
     const struct seq_kind *kind;
@@ -92,8 +90,6 @@ static int begin(struct model *m, const struct split *split, struct err *err) {
     seq_data_make(&m->data, split);
     shape = shape_of(m);
     if (!m->data.targets) return err_set(err, "no user has two known events to learn from");
-    if (m->data.targets > MOST_TARGETS)
-        return err_set(err, "%s learns from at most %d events", m->kind->name, MOST_TARGETS);
     if (m->kind->check(&shape, err)) return -1;
     m->net = m->kind->make(&shape, m->pool);
     if (check_memory(m->net, err)) return -1;
@@ -139,24 +135,22 @@ static double step(struct model *m, struct seq_window *w, int n, int targets) {
     return sum;
 }
 
-static int epoch(struct model *m, struct err *err) {
+static void epoch(struct model *m) {
     struct seq_window *w;
-    int n = seq_windows(&m->data, m->net->shape.length, m->o->seed, m->epochs, &w);
+    size_t n = seq_windows(&m->data, m->net->shape.length, m->o->seed, m->epochs, &w);
     double sum = 0;
 
-    for (int i = 0, next, targets; i < n; i = next) {
-        for (next = i, targets = 0; next < n && targets < m->o->fit.batch; next++) targets += w[next].targets;
-        sum += step(m, w + i, next - i, targets);
+    for (size_t i = 0, next; i < n; i = next) {
+        int targets = 0;
+
+        for (next = i; next < n && targets < m->o->fit.batch; next++) targets += w[next].targets;
+        sum += step(m, w + i, (int)(next - i), targets);
     }
     free(w);
     m->epochs++;
     m->mean = sum / (double)m->data.targets;
     snprintf(m->note, sizeof m->note, "%s of %d items, %zu targets: loss %.4f in epoch %ld", m->kind->name,
              m->data.items, m->data.targets, m->mean, m->epochs);
-    if (isfinite(m->mean)) return 0;
-    forget(m);
-    return err_set(err, "%s: the loss is not finite in epoch %ld: --learning-rate is too large", m->kind->name,
-                   m->epochs);
 }
 
 static int fit(struct model *m, const struct split *split, struct err *err) {
@@ -164,8 +158,7 @@ static int fit(struct model *m, const struct split *split, struct err *err) {
         forget(m);
         return -1;
     }
-    while (m->epochs < m->o->fit.epochs)
-        if (epoch(m, err)) return -1;
+    while (m->epochs < m->o->fit.epochs) epoch(m);
     return 0;
 }
 

@@ -129,7 +129,7 @@ struct seq_window {
 
 /* The windows of one epoch, shuffled: each target is in one of them, and has before it all of the
  * user's earlier events or at least half of `length`. Returns their number; free() *windows. */
-int seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch, struct seq_window **windows);
+size_t seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch, struct seq_window **windows);
 
 /* Room for batches of so many rows and steps. */
 void seq_batch_make(struct seq_batch *b, int room, int length);

@@ -1,5 +1,4 @@
 /* seq_batch — sequences, their windows by epoch, and windows packed by time. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,8 +60,7 @@ void seq_data_free(struct seq_data *d) {
 
 struct windows {
     struct seq_window *w;
-    size_t cap;
-    int n;
+    size_t n, cap;
 };
 
 /* The first window has all of its targets, whose earlier events it holds; each later one the next `half`,
@@ -73,7 +71,7 @@ static void cut(struct windows *out, const struct seq_data *d, int k, int length
     struct seq_window w = { d->row[k], d->user[k], done, done };
 
     for (;;) {
-        out->w = mem_grow(out->w, (size_t)out->n, &out->cap, sizeof *out->w);
+        out->w = mem_grow(out->w, out->n, &out->cap, sizeof *out->w);
         out->w[out->n++] = w;
         if (done == n) return;
         w.targets = n - done < next ? n - done : next;
@@ -83,13 +81,13 @@ static void cut(struct windows *out, const struct seq_data *d, int k, int length
     }
 }
 
-int seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch, struct seq_window **windows) {
+size_t seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch, struct seq_window **windows) {
     struct rng r = { .seed = seed, .stream = rng_bits(seed, rng_stream("windows", NULL), (uint64_t)epoch) };
     struct windows w = { 0 };
 
     for (int k = 0; k < d->users; k++) cut(&w, d, k, length, &r);
-    for (int i = w.n - 1; i > 0; i--) {
-        int j = (int)rng_below(&r, (uint64_t)i + 1);
+    for (size_t i = w.n; i-- > 1;) {
+        size_t j = rng_below(&r, i + 1);
         struct seq_window keep = w.w[i];
 
         w.w[i] = w.w[j];

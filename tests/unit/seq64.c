@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "check.h"
 #include "graph/graph.h"
+#include "rank/baseline.h"
 #include "rank/seq.h"
 #include "tensor/gemm.h"
 
@@ -65,7 +66,7 @@ static void open_setting(struct setting *s, const struct graph *g, const struct 
     struct split split = { .known = (struct graph *)g };
     struct seq_shape shape = { .dim = 6, .hidden = 11, .layers = 2, .heads = 2, .length = LENGTH };
     struct seq_window *w;
-    int n;
+    size_t n;
 
     s->pool = pool_new(threads);
     seq_data_make(&s->data, &split);
@@ -75,7 +76,7 @@ static void open_setting(struct setting *s, const struct graph *g, const struct 
     fill(s->net);
     seq_batch_make(&s->batch, s->net->room, LENGTH);
     n = seq_windows(&s->data, LENGTH, 1, 0, &w);
-    seq_pack(&s->batch, &s->data, w, n, &draws);
+    seq_pack(&s->batch, &s->data, w, (int)n, &draws);
     free(w);
     seq_loss_make(&s->loss, s->net, loss);
     s->grad = params_block(&s->net->p);
@@ -181,13 +182,14 @@ static void check_windows(const struct graph *g, int length) {
     struct split split = { .known = (struct graph *)g };
     struct seq_data d;
     struct seq_window *w, *next;
-    int *seen, n, m, same;
+    size_t n, m;
+    int *seen, same;
 
     seq_data_make(&d, &split);
     CHECK(d.users == USERS - 1 && d.targets == 2 + 3 + 64 + 80 + 27 - 5);
     seen = mem_calloc(d.row[d.users], sizeof *seen);
     n = seq_windows(&d, length, 1, 0, &w);
-    for (int i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         CHECK(w[i].len >= 1 && w[i].len <= length && w[i].targets >= 1 && w[i].targets <= w[i].len);
         for (int t = w[i].len - w[i].targets; t < w[i].len; t++) {
             size_t target = w[i].at + (size_t)t + 1;
@@ -202,7 +204,7 @@ static void check_windows(const struct graph *g, int length) {
     for (int k = 0; k < d.users; k++)
         for (size_t e = d.row[k]; e < d.row[k + 1]; e++) CHECK(seen[e] == (e > d.row[k]));
     m = seq_windows(&d, length, 1, 1, &next);
-    same = m == n && !memcmp(w, next, (size_t)n * sizeof *w);
+    same = m == n && !memcmp(w, next, n * sizeof *w);
     CHECK(!same);
     free(w);
     free(next);
@@ -219,12 +221,46 @@ static void check_negatives(const struct graph *g) {
     close_setting(&s);
 }
 
+/* Scores of a user's items after training for so many epochs, and then for so many in all. */
+static void train(const struct graph *g, int kind, long first, long all, double scores[3]) {
+    struct split split = { .known = (struct graph *)g };
+    int candidates[] = { 1, 2, 3 };
+    struct rec_case c = { .part = PART_TEST, .split = &split, .history = 10, .n = 3, .candidates = candidates };
+    struct baseline_options o = BASELINE_DEFAULTS;
+    struct pool *pool = pool_new(2);
+    struct baseline *b;
+    struct err err;
+
+    o.kind = kind;
+    o.fit = (struct fit_options){ .dim = 8, .hidden = 8, .length = 10, .epochs = first, .batch = 30, .dropout = 0.2 };
+    baseline_resolve(&o);
+    b = baseline_new(&o, pool);
+    CHECK(!baseline_score(b, &c, NULL, scores, &err));
+    o.fit.epochs = all;
+    CHECK(!baseline_score(b, &c, NULL, scores, &err));
+    baseline_free(b);
+    pool_free(pool);
+}
+
+/* Training that goes on is the same as training at once. */
+static void check_more(const struct graph *g, int kind) {
+    double once[3], twice[3], less[3];
+
+    train(g, kind, 5, 5, once);
+    train(g, kind, 2, 5, twice);
+    train(g, kind, 2, 2, less);
+    CHECK(!memcmp(once, twice, sizeof once));
+    CHECK(memcmp(once, less, sizeof once));
+}
+
 int main(void) {
     struct graph *g = make_graph();
 
     gemm_start();
     for (int length = 1; length <= 100; length += 9) check_windows(g, length);
     check_negatives(g);
+    check_more(g, BASELINE_SASREC);
+    check_more(g, BASELINE_GRU4REC);
     for (int loss = FIT_FULL; loss <= FIT_BCE; loss++) {
         check_network(g, &seq_sasrec, loss);
         check_network(g, &seq_gru4rec, loss);
