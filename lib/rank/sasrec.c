@@ -20,10 +20,10 @@ static int check(const struct seq_shape *s, struct err *err) {
     return err_set(err, "--dim %d is not a multiple of --heads %d", s->dim, s->heads);
 }
 
-static struct sasrec_norm norm_tensors(struct seq_net *net, int layer) {
-    size_t w = seq_tensor(net, "norm.weight", layer, 0, net->shape.dim);
+static struct sasrec_norm norm_tensors(struct seq_net *net, int layer, const char *weight, const char *bias) {
+    size_t w = seq_tensor(net, weight, layer, 0, net->shape.dim);
 
-    return (struct sasrec_norm){ w, seq_tensor(net, "norm.bias", layer, 0, net->shape.dim) };
+    return (struct sasrec_norm){ w, seq_tensor(net, bias, layer, 0, net->shape.dim) };
 }
 
 static void layer_tensors(struct seq_net *net, struct sasrec_layer *l, int layer) {
@@ -33,12 +33,12 @@ static void layer_tensors(struct seq_net *net, struct sasrec_layer *l, int layer
     l->bqkv = seq_tensor(net, "qkv.bias", layer, 0, 3 * C);
     l->wo = seq_tensor(net, "out", layer, C, C);
     l->bo = seq_tensor(net, "out.bias", layer, 0, C);
-    l->norm1 = norm_tensors(net, layer);
+    l->norm1 = norm_tensors(net, layer, "norm.weight", "norm.bias");
     l->w1 = seq_tensor(net, "up", layer, F, C);
     l->b1 = seq_tensor(net, "up.bias", layer, 0, F);
     l->w2 = seq_tensor(net, "down", layer, C, F);
     l->b2 = seq_tensor(net, "down.bias", layer, 0, C);
-    l->norm2 = norm_tensors(net, layer);
+    l->norm2 = norm_tensors(net, layer, "mlp norm.weight", "mlp norm.bias");
 }
 
 static struct seq_net *make(const struct seq_shape *shape, struct pool *pool) {
@@ -46,7 +46,7 @@ static struct seq_net *make(const struct seq_shape *shape, struct pool *pool) {
 
     seq_net_make(&s->net, &seq_sasrec, shape, pool, shape->layers * LAYER_TENSORS + OTHER_TENSORS);
     s->position = seq_tensor(&s->net, "positions", 0, shape->length, shape->dim);
-    s->norm = norm_tensors(&s->net, 0);
+    s->norm = norm_tensors(&s->net, 0, "norm.weight", "norm.bias");
     s->layers = mem_calloc((size_t)shape->layers, sizeof *s->layers);
     s->acts = mem_calloc((size_t)shape->layers, sizeof *s->acts);
     for (int i = 0; i < shape->layers; i++) layer_tensors(&s->net, &s->layers[i], i + 1);

@@ -29,7 +29,7 @@ size_t seq_tensor(struct seq_net *net, const char *name, int layer, int rows, in
     struct tensor *t = params_append(&net->p, rows, cols, false);
 
     snprintf(t->name, sizeof t->name, "%d.%s", layer, name);
-    t->ones = !rows && !strcmp(name, "norm.weight");
+    t->ones = strstr(name, "norm.weight") != NULL;
     return t->offset;
 }
 
