@@ -34,8 +34,8 @@ struct gru {
     int width;                  /* hidden rounded up to 16 */
 
     real *block;                /* all of these */
-    real *x, *out;              /* [rows, dim] */
-    real *dh, *din;             /* [rows, hidden]: from above, and to below */
+    real *x, *last, *out;       /* [rows, dim], [n, hidden], [n, dim] */
+    real *dx, *dh, *din;        /* [rows, dim], [rows, hidden] twice: from above, and to below */
     real *packed;               /* [hidden, 3 width] (forward) or [3 hidden, width]: W_h */
     real *scratch;              /* [threads, GROUP, 3 width] */
 };
@@ -71,6 +71,7 @@ static size_t lay(struct gru *g, real *base) {
     size_t width = (size_t)g->width;
 
     g->x = seq_piece(base, &n, rows * C);
+    g->last = seq_piece(base, &n, rows * H);
     g->out = seq_piece(base, &n, rows * C);
     for (int i = 0; i < g->net.shape.layers; i++) {
         struct layer *l = &g->layers[i];
@@ -80,6 +81,7 @@ static size_t lay(struct gru *g, real *base) {
         l->before = seq_piece(base, &n, rows * H);
         l->h = seq_piece(base, &n, rows * H);
     }
+    g->dx = seq_piece(base, &n, rows * C);
     g->dh = seq_piece(base, &n, rows * H);
     g->din = seq_piece(base, &n, rows * H);
     g->packed = seq_piece(base, &n, 3 * width * width);
@@ -238,9 +240,10 @@ static real *forward(struct seq_net *net, const struct seq_batch *b, const struc
         pool_run(net->pool, groups(b), group_forward, &j);
         x = j.l->h;
     }
-    gemm_forward(g->out, x, net->p.data + g->w, b->rows, net->shape.dim, H, net->pool);
+    seq_gather(b, g->last, x, H);
+    gemm_forward(g->out, g->last, net->p.data + g->w, b->n, net->shape.dim, H, net->pool);
     j.x = g->out;
-    rows_run(net->pool, b->rows, PART, add_bias, &j);
+    rows_run(net->pool, b->n, PART, add_bias, &j);
     return g->out;
 }
 
@@ -262,21 +265,22 @@ static void layer_backward(const struct job *j, const real *x, real *dx, real *g
 static void backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *dropped, real *dout,
                      real *grad) {
     struct gru *g = (struct gru *)net;
-    struct job j = { .g = g, .b = b, .drop = dropped, .k = kernels_get(), .x = dout };
+    struct job j = { .g = g, .b = b, .drop = dropped, .k = kernels_get(), .x = g->dx };
     int C = net->shape.dim, H = net->shape.hidden;
 
-    gemm_backward_weight(grad + g->w, dout, C, g->layers[net->shape.layers - 1].h, b->rows, C, H, net->pool);
-    seq_column_sums(net, grad + g->b, dout, NULL, b->rows, C);
-    gemm_backward_input(g->dh, dout, C, net->p.data + g->w, b->rows, C, H, false, net->pool);
+    gemm_backward_weight(grad + g->w, dout, C, g->last, b->n, C, H, net->pool);
+    seq_column_sums(net, grad + g->b, dout, NULL, b->n, C);
+    gemm_backward_input(g->last, dout, C, net->p.data + g->w, b->n, C, H, false, net->pool);
+    seq_spread(b, g->dh, g->last, H);
     for (int i = net->shape.layers - 1; i >= 0; i--) {
         real *below = g->din;
 
         j.l = &g->layers[i];
-        layer_backward(&j, i ? g->layers[i - 1].h : g->x, i ? below : dout, grad);
+        layer_backward(&j, i ? g->layers[i - 1].h : g->x, i ? below : g->dx, grad);
         if (i) g->din = g->dh, g->dh = below;
     }
     if (dropped) rows_run(net->pool, b->rows, PART, drop_rows, &j);
-    seq_embed_backward(net, b, dout, grad);
+    seq_embed_backward(net, b, g->dx, grad);
 }
 
 const struct seq_kind seq_gru4rec = {

@@ -1,7 +1,7 @@
 /* sasrec — self-attention over a window of items, norms after the sums:
  *   x = norm(item + position) → drop;  each layer:
  *   x → qkv + b → attention → wo + b → drop → (+ x) → norm → a → w1 + b → gelu → w2 + b → drop → (+ a) → norm
- * Norms, gelu and starting values are those of RecBole's SASRec. */
+ * Behind the last attention there are the rows of targets alone. Norms, gelu and starting values are those of RecBole's SASRec. */
 #include "rank/sasrec.h"
 
 #include <stdlib.h>
@@ -80,6 +80,9 @@ static size_t lay(struct sasrec *s, real *base) {
         a->g = seq_piece(base, &n, rows * F);
         a->out = lay_normed(base, &n, rows, C);
     }
+    s->last_x = seq_piece(base, &n, rows * C);
+    s->last_att = seq_piece(base, &n, rows * C);
+    s->dx = seq_piece(base, &n, rows * C);
     s->dy = seq_piece(base, &n, rows * C);
     s->datt = seq_piece(base, &n, rows * C);
     s->dqkv = seq_piece(base, &n, rows * 3 * C);
@@ -178,28 +181,43 @@ static void step_rows(void *ctx, int step, int worker) {
     sasrec_drop_rows(p, j->to->y, 0, begin, end);
 }
 
-static void layer_forward(const struct sasrec_pass *p, int layer, const real *x) {
+/* From the result of attention att[rows, dim] and the layer's input x. */
+static void behind_attention(const struct sasrec_pass *p, int layer, const real *x, const real *att, int rows) {
     const struct sasrec_layer *o = &p->s->layers[layer];
     struct sasrec_acts *a = &p->s->acts[layer];
     struct pool *pool = p->s->net.pool;
-    int rows = p->b->rows, C = p->s->net.shape.dim, F = p->s->net.shape.hidden;
-    int site = 1 + layer * SASREC_DROPS;
-    struct job qkv = { .p = p, .x = a->qkv, .bias = p->data + o->bqkv, .width = 3 * C };
+    int C = p->s->net.shape.dim, F = p->s->net.shape.hidden, site = 1 + layer * SASREC_DROPS;
     struct job mid = { .p = p, .bias = p->data + o->bo, .add = x, .site = site + SASREC_DROP_ATT,
                        .norm = o->norm1, .to = &a->mid };
     struct job up = { .p = p, .x = a->f, .y = a->g, .bias = p->data + o->b1, .width = F };
     struct job out = { .p = p, .bias = p->data + o->b2, .add = a->mid.y, .site = site + SASREC_DROP_MLP,
                        .norm = o->norm2, .to = &a->out };
 
-    gemm_forward(a->qkv, x, p->data + o->wqkv, rows, 3 * C, C, pool);
-    rows_run(pool, rows, SASREC_PART, bias_rows, &qkv);
-    sasrec_attend(p, layer);
-    gemm_forward(a->mid.y, a->att, p->data + o->wo, rows, C, C, pool);
+    gemm_forward(a->mid.y, att, p->data + o->wo, rows, C, C, pool);
     rows_run(pool, rows, SASREC_PART, sum_rows, &mid);
     gemm_forward(a->f, a->mid.y, p->data + o->w1, rows, F, C, pool);
     rows_run(pool, rows, SASREC_PART, bias_rows, &up);
     gemm_forward(a->out.y, a->g, p->data + o->w2, rows, C, F, pool);
     rows_run(pool, rows, SASREC_PART, sum_rows, &out);
+}
+
+static void layer_forward(const struct sasrec_pass *p, int layer, const real *x) {
+    struct sasrec *s = p->s;
+    const struct sasrec_layer *o = &s->layers[layer];
+    struct sasrec_acts *a = &s->acts[layer];
+    int rows = p->b->rows, C = s->net.shape.dim;
+    struct job qkv = { .p = p, .x = a->qkv, .bias = p->data + o->bqkv, .width = 3 * C };
+
+    gemm_forward(a->qkv, x, p->data + o->wqkv, rows, 3 * C, C, s->net.pool);
+    rows_run(s->net.pool, rows, SASREC_PART, bias_rows, &qkv);
+    sasrec_attend(p, layer);
+    if (layer < s->net.shape.layers - 1) {
+        behind_attention(p, layer, x, a->att, rows);
+    } else {
+        seq_gather(p->b, s->last_x, x, C);
+        seq_gather(p->b, s->last_att, a->att, C);
+        behind_attention(p, layer, s->last_x, s->last_att, p->b->n);
+    }
 }
 
 /* Where windows would begin, lay they one after another. */

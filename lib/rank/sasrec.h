@@ -43,7 +43,8 @@ struct sasrec {
     real *block;                /* all of these */
     struct sasrec_normed in;
     struct sasrec_acts *acts;   /* [layers] */
-    real *dy, *datt, *dqkv, *df;    /* [rows, dim] twice, [rows, 3 dim], [rows, hidden] */
+    real *last_x, *last_att;    /* [n, dim] behind the last layer's attention, at the targets alone */
+    real *dx, *dy, *datt, *dqkv, *df;   /* [rows, dim] thrice, [rows, 3 dim], [rows, hidden] */
     real *scratch;              /* [threads, sasrec_attention_scratch] */
     int *start;                 /* [windows + 1] rows of the windows before, as if they lay by window */
 };

@@ -171,14 +171,15 @@ static int pack_history(struct model *m, const struct rec_case *c) {
     struct seq_batch *b = &m->batch;
 
     while (at > 0 && n < length) n += m->data.place[row[--at]] >= 0;
-    b->windows = 1;
-    b->rows = b->n = 0;
+    b->windows = b->n = 1;
+    b->rows = 0;
     for (; at < c->history; at++) {
         if (m->data.place[row[at]] < 0) continue;
         b->first[b->rows] = b->rows;
         b->item[b->rows++] = m->data.place[row[at]];
     }
     b->first[b->rows] = b->steps = b->rows;
+    b->row[0] = n - 1;
     return n;
 }
 
@@ -200,13 +201,12 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
     struct model *m = state;
     const real *last;
     double floor = NAN;
-    int n;
 
     (void)rec;
     if (fit(m, c->split, err)) return -1;
     for (int k = 0; k < c->n; k++) scores[k] = 0;
-    if (!(n = pack_history(m, c))) return 0;
-    last = m->kind->forward(m->net, &m->batch, NULL) + (size_t)(n - 1) * (size_t)m->net->shape.dim;
+    if (!pack_history(m, c)) return 0;
+    last = m->kind->forward(m->net, &m->batch, NULL);
     for (int k = 0; k < c->n; k++) {
         int place = m->data.place[c->candidates[k]];
 

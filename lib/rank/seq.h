@@ -68,9 +68,9 @@ struct seq_kind {
     size_t (*size)(const struct seq_net *net);
     /* Fills the matrices (vectors are what seq_start made them) and makes the room for activations. */
     void (*start)(struct seq_net *net, uint64_t seed);
-    /* States [rows, dim]; borrowed until the next call. */
+    /* States [n, dim] at the targets' rows; borrowed until the next call. */
     real *(*forward)(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop);
-    /* Adds to grad, a block; dout[rows, dim] is used up. After forward with the same batch and drop. */
+    /* Adds to grad, a block; dout[n, dim] is used up. After forward with the same batch and drop. */
     void (*backward)(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop, real *dout,
                      real *grad);
     void (*drop)(struct seq_net *net);
@@ -96,6 +96,10 @@ void seq_uniform(struct seq_net *net, const struct tensor *t, double bound, uint
 
 /* Takes n reals from a block, at a multiple of 16: NULL where base is, to count them alone. */
 real *seq_piece(real *base, size_t *used, size_t n);
+
+/* to[n, C] = the targets' rows of from[rows, C]; and back, where all other rows become 0. */
+void seq_gather(const struct seq_batch *b, real *to, const real *from, int C);
+void seq_spread(const struct seq_batch *b, real *to, const real *from, int C);
 
 /* sum[C] += sums over the rows of a[rows, C], or of a b where b is not NULL. */
 void seq_column_sums(const struct seq_net *net, real *sum, const real *a, const real *b, int rows, int C);
@@ -140,7 +144,7 @@ void seq_batch_free(struct seq_batch *b);
 void seq_pack(struct seq_batch *b, const struct seq_data *d, struct seq_window *w, int n,
               const uint64_t *draws);
 
-/* The loss of the states out[rows, dim], summed over the batch's targets:
+/* The loss of the states out[n, dim], summed over the batch's targets:
  *   full  log sum over all items of exp(out . e_i) - out . e_target
  *   bce   log(1 + exp(-out . e_target)) + log(1 + exp(out . e_negative)), one negative each
  * l->dout gets `weight` times its gradient, grad (a block) is added to. */
@@ -148,7 +152,6 @@ struct seq_loss {
     struct seq_net *net;        /* borrowed */
     enum fit_loss kind;
     int chunk;                  /* targets whose scores of all items are held at a time */
-    real *picked, *dpicked;     /* [room, dim] states of the targets, and their gradients */
     real *dout;                 /* [room, dim] */
     real *scores;               /* [chunk, items rounded up] */
     double *losses;             /* [room] */

@@ -21,6 +21,7 @@ struct job {
     struct seq_loss *l;
     const struct kernels *k;
     const struct seq_batch *b;
+    const real *out;
     int begin;                  /* first target of the chunk */
     real weight;
 };
@@ -36,23 +37,19 @@ static int chunk_of(const struct seq_net *net) {
 }
 
 size_t seq_loss_size(const struct seq_net *net) {
-    return 3 * (size_t)net->room * (size_t)net->shape.dim + (size_t)chunk_of(net) * (size_t)padded(net);
+    return (size_t)net->room * (size_t)net->shape.dim + (size_t)chunk_of(net) * (size_t)padded(net);
 }
 
 void seq_loss_make(struct seq_loss *l, struct seq_net *net, enum fit_loss kind) {
     size_t states = (size_t)net->room * (size_t)net->shape.dim;
 
     *l = (struct seq_loss){ .net = net, .kind = kind, .chunk = chunk_of(net) };
-    l->picked = mem_aligned(states, sizeof *l->picked);
-    l->dpicked = mem_aligned(states, sizeof *l->dpicked);
     l->dout = mem_aligned(states, sizeof *l->dout);
     l->losses = mem_alloc((size_t)net->room, sizeof *l->losses);
     if (kind == FIT_FULL) l->scores = mem_aligned((size_t)l->chunk * (size_t)padded(net), sizeof *l->scores);
 }
 
 void seq_loss_free(struct seq_loss *l) {
-    free(l->picked);
-    free(l->dpicked);
     free(l->dout);
     free(l->scores);
     free(l->losses);
@@ -86,10 +83,10 @@ static void full(struct seq_loss *l, struct job *j, real *grad) {
         int n = j->b->n - j->begin < l->chunk ? j->b->n - j->begin : l->chunk;
         size_t at = (size_t)j->begin * (size_t)C;
 
-        gemm_forward(l->scores, l->picked + at, table, n, N, C, net->pool);
+        gemm_forward(l->scores, j->out + at, table, n, N, C, net->pool);
         rows_run(net->pool, n, PART, softmax_rows, j);
-        gemm_backward_input(l->dpicked + at, l->scores, N, table, n, N, C, false, net->pool);
-        gemm_backward_weight(grad + net->table, l->scores, N, l->picked + at, n, N, C, net->pool);
+        gemm_backward_input(l->dout + at, l->scores, N, table, n, N, C, false, net->pool);
+        gemm_backward_weight(grad + net->table, l->scores, N, j->out + at, n, N, C, net->pool);
     }
 }
 
@@ -102,34 +99,28 @@ static double softplus(double x, double *slope) {
 /* One item of one target: sign -1 is to score high, 1 low. Returns the loss. */
 static double binary(const struct job *j, int target, int item, int sign, real *grad) {
     size_t C = (size_t)j->l->net->shape.dim, row = j->l->net->table + (size_t)item * C, at = (size_t)target * C;
-    const real *h = j->l->picked + at, *e = j->l->net->p.data + row;
+    const real *h = j->out + at, *e = j->l->net->p.data + row;
     double slope, loss = softplus(sign * (double)j->k->dot(h, e, (int)C), &slope);
     real d = (real)(sign * slope) * j->weight;
 
-    j->k->axpy(j->l->dpicked + at, d, e, (int)C);
+    j->k->axpy(j->l->dout + at, d, e, (int)C);
     j->k->axpy(grad + row, d, h, (int)C);
     return loss;
 }
 
 static void bce(struct seq_loss *l, const struct job *j, real *grad) {
-    memset(l->dpicked, 0, (size_t)j->b->n * (size_t)l->net->shape.dim * sizeof *l->dpicked);
+    memset(l->dout, 0, (size_t)j->b->n * (size_t)l->net->shape.dim * sizeof *l->dout);
     for (int i = 0; i < j->b->n; i++)
         l->losses[i] = binary(j, i, j->b->target[i], -1, grad) + binary(j, i, j->b->negative[i], 1, grad);
 }
 
 double seq_loss_run(struct seq_loss *l, const struct seq_batch *b, const real *out, double weight,
                     real *grad) {
-    struct job j = { .l = l, .k = kernels_get(), .b = b, .weight = (real)weight };
-    size_t C = (size_t)l->net->shape.dim;
+    struct job j = { .l = l, .k = kernels_get(), .b = b, .out = out, .weight = (real)weight };
     double sum = 0;
 
-    for (int i = 0; i < b->n; i++)
-        memcpy(l->picked + (size_t)i * C, out + (size_t)b->row[i] * C, C * sizeof *out);
     if (l->kind == FIT_FULL) full(l, &j, grad);
     else bce(l, &j, grad);
-    memset(l->dout, 0, (size_t)b->rows * C * sizeof *l->dout);
-    for (int i = 0; i < b->n; i++)
-        memcpy(l->dout + (size_t)b->row[i] * C, l->dpicked + (size_t)i * C, C * sizeof *l->dout);
     for (int i = 0; i < b->n; i++) sum += l->losses[i];
     return sum;
 }

@@ -70,6 +70,17 @@ real *seq_piece(real *base, size_t *used, size_t n) {
     return base ? base + at : NULL;
 }
 
+void seq_gather(const struct seq_batch *b, real *to, const real *from, int C) {
+    for (int i = 0; i < b->n; i++)
+        memcpy(to + (size_t)i * (size_t)C, from + (size_t)b->row[i] * (size_t)C, (size_t)C * sizeof *to);
+}
+
+void seq_spread(const struct seq_batch *b, real *to, const real *from, int C) {
+    memset(to, 0, (size_t)b->rows * (size_t)C * sizeof *to);
+    for (int i = 0; i < b->n; i++)
+        memcpy(to + (size_t)b->row[i] * (size_t)C, from + (size_t)i * (size_t)C, (size_t)C * sizeof *to);
+}
+
 struct sums {
     real *sum;
     const real *a, *b;

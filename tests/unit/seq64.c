@@ -148,7 +148,7 @@ static double plain_loss(struct setting *s) {
         double z[ITEMS] = { 0 }, sum = 0;
 
         for (int c = 0; c < s->data.items; c++) {
-            for (int d = 0; d < C; d++) z[c] += out[s->batch.row[i] * C + d] * e[c * C + d];
+            for (int d = 0; d < C; d++) z[c] += out[i * C + d] * e[c * C + d];
             sum += exp(z[c]);
         }
         loss += s->loss.kind == FIT_FULL ? log(sum) - z[s->batch.target[i]]

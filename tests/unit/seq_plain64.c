@@ -108,7 +108,7 @@ static void check_states(const struct seq_kind *kind, plain *formula) {
     enum { N = sizeof lengths / sizeof *lengths };
     struct seq_shape shape = { ITEMS, DIM, HIDDEN, LAYERS, HEADS, LENGTH, 0 };
     struct seq_window w[N];
-    int items[300];
+    int items[301];
     struct seq_data d = { .items = ITEMS, .item = items };
     struct pool *pool = pool_new(2);
     struct seq_net *net = kind->make(&shape, pool);
@@ -121,8 +121,8 @@ static void check_states(const struct seq_kind *kind, plain *formula) {
     for (int i = 0; i < net->p.n_tensors; i++)
         for (size_t j = 0; j < net->p.tensors[i].n; j++)
             net->p.data[net->p.tensors[i].offset + j] = net->p.tensors[i].ones + 0.4 * rng_normal(&r);
-    for (int i = 0; i < 300; i++) items[i] = (int)rng_below(&r, ITEMS);
-    for (size_t i = 0, at = 0; i < N; at += (size_t)lengths[i++]) w[i] = (struct seq_window){ at, 0, lengths[i], 1 };
+    for (int i = 0; i <= 300; i++) items[i] = (int)rng_below(&r, ITEMS);
+    for (size_t i = 0, at = 0; i < N; at += (size_t)lengths[i++]) w[i] = (struct seq_window){ at, 0, lengths[i], lengths[i] };
     seq_batch_make(&b, net->room, LENGTH);
     seq_pack(&b, &d, w, N, NULL);
     out = kind->forward(net, &b, NULL);
