@@ -56,8 +56,8 @@ struct run {
 typedef int take(struct run *run, struct rec_case *c, json_t *rec, struct err *err);
 
 /* Gives each case of the files to `one`. Complains by itself. */
-static int each_case(struct run *run, char **files, take *one, const char *unit) {
-    struct progress p = progress_start(unit, 0, run->o->quiet);
+static int each_case(struct run *run, char **files, take *one) {
+    struct progress p = progress_start("cases", 0, run->o->quiet);
     struct jsonl in;
     struct err err;
     json_t *rec = NULL;
@@ -79,13 +79,14 @@ static int each_case(struct run *run, char **files, take *one, const char *unit)
     progress_end(&p);
     if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
     jsonl_close(&in);
+    case_reader_next(&run->reader);
     return r;
 }
 
-static int each_case_of(struct run *run, const char *file, take *one, const char *unit) {
+static int each_case_of(struct run *run, const char *file, take *one) {
     char *files[] = { (char *)file, NULL };
 
-    return each_case(run, files, one, unit);
+    return each_case(run, files, one);
 }
 
 static int learn_case(struct run *run, struct rec_case *c, json_t *rec, struct err *err) {
@@ -110,12 +111,12 @@ static int score_case(struct run *run, struct rec_case *c, json_t *rec, struct e
     double *scores = mem_alloc((size_t)c->n, sizeof *scores);
     int r;
 
+    json_object_set_new(rec, "model", json_string(baseline_name(run->o->b.kind)));
     if (run->o->full) r = full_score(run->model, c, run->o->full, rec, err);
     else if (!(r = baseline_score(run->model, c, rec, scores, err))) put_scores(rec, scores, c->n);
     free(scores);
     if (r < 0) return -1;
     for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++) json_object_del(rec, evidence[i]);
-    json_object_set_new(rec, "model", json_string(baseline_name(run->o->b.kind)));
     jsonl_write(stdout, rec);
     return 0;
 }
@@ -134,7 +135,7 @@ static int tune(struct run *run, struct options *o, const bool *given) {
     tune_open(&run->tune, &o->b, run->pool);
     for (size_t k = 0; opts[k].name; k++)
         if (given[k]) tune_hold(&run->tune, opts[k].name);
-    if (!(r = each_case_of(run, o->valid, tune_case, "cases"))) {
+    if (!(r = each_case_of(run, o->valid, tune_case))) {
         p = progress_start("settings", (double)o->tune, o->quiet);
         if ((r = tune_run(&run->tune, o->tune, show_setting, &p, &err))) cli_complain(&cli, o->valid, 0, err.msg);
         progress_end(&p);
@@ -157,8 +158,8 @@ static int score(struct run *run, const struct options *o, char **operands) {
     int r = 0;
 
     run->model = baseline_new(&o->b, run->pool);
-    if (o->train) r = each_case_of(run, o->train, learn_case, "cases");
-    if (!r) r = each_case(run, operands, score_case, "cases");
+    if (o->train) r = each_case_of(run, o->train, learn_case);
+    if (!r) r = each_case(run, operands, score_case);
     if (!r && !o->quiet && baseline_note(run->model)) cli_note(&cli, "%s", baseline_note(run->model));
     baseline_free(run->model);
     return r;

@@ -75,8 +75,9 @@ T
     checks "$out" "graph record: event"
 }
 
-@test "records: cases of candidates are as the page says, under both protocols and for each part" {
-    for options in "--split train" "--split valid" "--split test" "--split test --protocol global"; do
+@test "records: cases of candidates are as the page says, under all protocols and for each part" {
+    for options in "--split train" "--split valid" "--split test" "--split test --protocol global" \
+        "--protocol users" "--split test --permutations 2"; do
         candidates --quiet --negatives 5 $options graph.jsonl > "$out"
         checks "$out" "$case"
     done
@@ -133,6 +134,12 @@ prompts_check() {
 @test "records: scored records of baseline and graphsynth are as the page says" {
     checks pop.jsonl "scored record" "$case"
     [ "$(jq -c '[keys[] | select(. == ("history","drawn","counts","chains","facts"))]' pop.jsonl | sort -u)" = '[]' ]
+    baseline --quiet -m pop -g graph.jsonl --full 3 chains.jsonl > "$out"
+    checks "$out" "scored record" "$case"
+    [ "$(jq -c '.full | map_values(type)' "$out" | sort -u)" = '{"rank":"number","tied":"number","of":"number"}' ]
+    candidates --quiet --split valid graph.jsonl > "$out.valid"
+    baseline --quiet -m ease -g graph.jsonl --tune 3 --valid "$out.valid" --tune-only > "$out"
+    checks "$out" "choice record"
     graphsynth --quiet --users 60 --items 80 --score chains.jsonl > "$out"
     checks "$out" "$case,scored record" "$chains"
 }

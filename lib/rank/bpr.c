@@ -1,6 +1,5 @@
 /* bpr, lightgcn — the families over rank/pairwise: a case's score is the product of two vectors. */
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -59,12 +58,7 @@ static int fit(struct bpr *s, const struct split *split, struct err *err) {
         pairwise_open(&s->model, split, &p, s->pool);
         s->known = g;
     }
-    while (s->model.epoch < fit->epochs) {
-        pairwise_epoch(&s->model);
-        if (!isfinite(s->model.loss))
-            return err_set(err, "%s: the loss of epoch %ld is not finite: --learning-rate is too large",
-                           s->name, s->model.epoch);
-    }
+    while (s->model.epoch < fit->epochs) pairwise_epoch(&s->model);
     pairwise_spread(&s->model);
     return 0;
 }
@@ -104,10 +98,10 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
 
 const struct family family_bpr = {
     .name = "bpr", .options = "dim epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .epochs = 30, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
+    .own = { .dim = 64, .epochs = 100, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
 };
 const struct family family_lightgcn = {
     .name = "lightgcn", .options = "dim layers epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .layers = 2, .epochs = 100, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
+    .own = { .dim = 64, .layers = 2, .epochs = 200, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
     .make = make_lightgcn, .score = score, .drop = drop
 };

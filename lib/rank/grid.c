@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <stddef.h>
 
-#define RECENCY 8, { 0, 2, 3, 5, 8, 12, 20, 50 }
-#define POWER 6, { 0, 0.125, 0.25, 0.375, 0.5, 0.75 }
+#define RECENCY 9, { 0, 2, 3, 4, 5, 8, 12, 20, 50 }
+#define POWER 7, { 0, 0.125, 0.25, 0.375, 0.5, 0.75, 1 }
 #define SHRINK 5, { 0, 5, 20, 50, 200 }
 #define NEIGHBOURS 6, { 0, 20, 50, 100, 200, 400 }
 
@@ -28,7 +28,7 @@ static const struct grid_row rows[] = {
     { BASELINE_MARKOV, "steps", true, 6, { 1, 2, 3, 5, 10, 20 } },
     { BASELINE_EASE, "recency", false, RECENCY },
     { BASELINE_EASE, "pop-power", false, POWER },
-    { BASELINE_EASE, "lambda", true, 7, { 50, 100, 250, 500, 1000, 2000, 4000 } },
+    { BASELINE_EASE, "lambda", true, 7, { 100, 250, 500, 1000, 2000, 3000, 5000 } },
     { BASELINE_ALS, "recency", false, RECENCY },
     { BASELINE_ALS, "pop-power", false, POWER },
     { BASELINE_ALS, "alpha", true, 6, { 0.5, 1, 2, 5, 10, 40 } },

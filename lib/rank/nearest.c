@@ -24,5 +24,5 @@ double nearest_bound(double *x, size_t n, size_t k) {
         if (k - 1 <= j) hi = j;             /* x[lo..j] >= pivot >= x[j+1..hi] */
         else lo = j + 1;
     }
-    return x[k - 1];
+    return x[k - 1] - 1e-12 * fabs(x[k - 1]);
 }

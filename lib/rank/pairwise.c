@@ -315,7 +315,6 @@ static void adam_step(struct pairwise *p, const real *dx) {
 void pairwise_epoch(struct pairwise *p) {
     struct rng r = { rng_bits(p->o.seed, rng_stream("pairwise order", NULL), (uint64_t)p->epoch), 0, 0 };
     const real *dx;
-    double sum = 0;
 
     rng_permutation(&r, p->order, (int)p->n);
     for (size_t first = 0; first < p->n; first += (size_t)p->o.batch) {
@@ -323,9 +322,8 @@ void pairwise_epoch(struct pairwise *p) {
         struct draws d = { p, first };
 
         rows_run(p->pool, B, SAMPLES, draw_samples, &d);
-        sum += B * pairwise_gradient(p, B, &dx);
+        pairwise_gradient(p, B, &dx);
         adam_step(p, dx);
     }
-    p->loss = p->n ? sum / (double)p->n : 0;
     p->epoch++;
 }

@@ -48,7 +48,6 @@ struct pairwise {
     real *work[2];              /* [rows, d] results of spread */
     const real *out, *inner;    /* x spread over L layers; the same sum over L - 1, not divided */
     long step, epoch;
-    double loss;                /* mean over the last epoch */
 };
 
 /* Draws the first vectors. Split and pool are borrowed. Free it with pairwise_free. */
