@@ -226,7 +226,7 @@ static const char *note(const void *state) {
 
 const struct family family_sasrec = {
     .name = "sasrec", .options = "heads " OPTIONS, .trained = true,
-    .own = { .dim = 64, .layers = 2, .heads = 2, .hidden = 256, .length = 50, .epochs = 50, .batch = 2048,
+    .own = { .dim = 64, .layers = 2, .heads = 2, .hidden = 256, .length = 50, .epochs = 40, .batch = 2048,
              .learning_rate = 1e-3, .dropout = 0.5 },
     .make = make_sasrec, .score = score, .note = note, .drop = drop
 };
