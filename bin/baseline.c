@@ -116,7 +116,8 @@ static int score_case(struct run *run, struct rec_case *c, json_t *rec, struct e
     else if (!(r = baseline_score(run->model, c, rec, scores, err))) put_scores(rec, scores, c->n);
     free(scores);
     if (r < 0) return -1;
-    for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++) json_object_del(rec, evidence[i]);
+    for (size_t i = 0; i < sizeof evidence / sizeof *evidence; i++)
+        json_object_del(rec, evidence[i]);
     jsonl_write(stdout, rec);
     return 0;
 }
@@ -137,7 +138,8 @@ static int tune(struct run *run, struct options *o, const bool *given) {
         if (given[k]) tune_hold(&run->tune, opts[k].name);
     if (!(r = each_case_of(run, o->valid, tune_case))) {
         p = progress_start("settings", (double)o->tune, o->quiet);
-        if ((r = tune_run(&run->tune, o->tune, show_setting, &p, &err))) cli_complain(&cli, o->valid, 0, err.msg);
+        if ((r = tune_run(&run->tune, o->tune, show_setting, &p, &err)))
+            cli_complain(&cli, o->valid, 0, err.msg);
         progress_end(&p);
     }
     if (!r) {
@@ -181,7 +183,8 @@ static void check(const struct options *o, const bool *given, char **operands) {
     if (!o->tune != !o->valid) cli_usage(&cli, "--tune needs --valid, and --valid needs --tune");
     if (o->tune_only && !o->tune) cli_usage(&cli, "--tune-only needs --tune");
     if (o->tune && !tune_possible(o->b.kind)) cli_usage(&cli, "--model %s has nothing to tune", name);
-    if (o->tune_only && *operands) cli_usage(&cli, "--tune-only scores nothing, but there is '%s'", *operands);
+    if (o->tune_only && *operands)
+        cli_usage(&cli, "--tune-only scores nothing, but there is '%s'", *operands);
     if (!o->tune_only && !*operands && isatty(STDIN_FILENO)) cli_usage(&cli, "stdin is a terminal");
 }
 

@@ -17,7 +17,8 @@ struct options {
 static const struct cli_opt opts[] = {
     CASE_OPTIONS(struct options, cases),
     { 0, "seed", CLI_SEED, offsetof(struct options, cases.seed), 0, 0, "of the random numbers", NULL },
-    { 'q', "quiet", CLI_FLAG, offsetof(struct options, quiet), 0, 0, "no warning about the split, and not what was left out", NULL },
+    { 'q', "quiet", CLI_FLAG, offsetof(struct options, quiet), 0, 0,
+      "no warning about the split, and not what was left out", NULL },
     { 0 }
 };
 

@@ -18,7 +18,8 @@ static bool in_pool(const struct graph *pool, int item) {
     return pool->item_row[item + 1] > pool->item_row[item];
 }
 
-static bool is_barred(const struct case_set *s, const struct case_cut *cut, const struct split_case *at, int item) {
+static bool is_barred(const struct case_set *s, const struct case_cut *cut,
+                      const struct split_case *at, int item) {
     return item == at->item || graph_has(seen_graph(s, cut), at->user, item) ||
            lists_have(&s->excluded, at->user, item);
 }
@@ -56,7 +57,8 @@ void draw_prepare(struct case_cut *cut, const struct split_case *at) {
 }
 
 /* Items of the pool that are no negatives: touched in `seen`, excluded, or the target. */
-static int count_barred(const struct case_set *s, const struct case_cut *cut, const struct split_case *at) {
+static int count_barred(const struct case_set *s, const struct case_cut *cut,
+                        const struct split_case *at) {
     const struct graph *pool = pool_graph(s, cut), *seen = seen_graph(s, cut);
     const struct lists *x = &s->excluded;
     int n = 0;
@@ -105,9 +107,9 @@ int draw_negatives(const struct case_set *s, const struct case_cut *cut, const s
     int m = (int)s->o.negatives, left, got = 0;
 
     if (s->o.draw == DRAW_GIVEN) {
-        const struct lists *l = &s->given;
+        const size_t *row = s->given.row + at->user;
 
-        return take(s, cut, at, l->item + l->row[at->user], l->row[at->user + 1] - l->row[at->user], negatives, m);
+        return take(s, cut, at, s->given.item + row[0], row[1] - row[0], negatives, m);
     }
     if ((left = cut->distinct - count_barred(s, cut, at)) < m) return left;
     if (s->o.draw == DRAW_HARD) got = take_near(s, cut, at, negatives, m);

@@ -160,7 +160,8 @@ static int by_index(const void *a, const void *b) {
     return *(const int *)a - *(const int *)b;
 }
 
-int lists_read_pairs(struct lists *l, const struct graph *g, const struct cli_list *files, struct err *err) {
+int lists_read_pairs(struct lists *l, const struct graph *g, const struct cli_list *files,
+                     struct err *err) {
     struct reading r = reading_start(l, g);
     int bad = 0;
 
@@ -172,7 +173,9 @@ int lists_read_pairs(struct lists *l, const struct graph *g, const struct cli_li
 }
 
 bool lists_have(const struct lists *l, int user, int item) {
-    return l->row && bsearch(&item, l->item + l->row[user], l->row[user + 1] - l->row[user], sizeof item, by_index);
+    const int *row = l->row ? l->item + l->row[user] : NULL;
+
+    return row && bsearch(&item, row, l->row[user + 1] - l->row[user], sizeof item, by_index);
 }
 
 void lists_free(struct lists *l) {

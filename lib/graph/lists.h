@@ -24,9 +24,10 @@ struct lists {
  * that the graph lacks are passed over. The sentence names file and line. Returns 0 or -1. */
 int lists_read_rows(struct lists *l, const struct graph *g, const char *file, struct err *err);
 
-/* Reads pairs "user::item", or with a tab or comma between, whatever follows; users and items that the graph lacks are
- * passed over. Of a user the items are sorted, for lists_have. Returns 0 or -1. */
-int lists_read_pairs(struct lists *l, const struct graph *g, const struct cli_list *files, struct err *err);
+/* Reads pairs "user::item", or with a tab or comma between, whatever follows; users and items that the
+ * graph lacks are passed over. Of a user the items are sorted, for lists_have. Returns 0 or -1. */
+int lists_read_pairs(struct lists *l, const struct graph *g, const struct cli_list *files,
+                     struct err *err);
 
 /* Whether the item is among the user's pairs. */
 bool lists_have(const struct lists *l, int user, int item);

@@ -1,7 +1,7 @@
 /* load_llara — LLaRA's splits (SIGIR 2024):
  *
- *   *.jsonl               {"user_id":253,"seq":[[704,5],...],"len_seq":10,"next":[3,4]}, where items are rated, or
- *                         {"seq":[1221,...],"len_seq":4,"next":1417}
+ *   *.jsonl               {"user_id":253,"seq":[[704,5],...],"len_seq":10,"next":[3,4]}, where items
+ *                         are rated, or {"seq":[1221,...],"len_seq":4,"next":1417}
  *   train.sequences.tsv   user TAB item:rating item:rating ...
  *   id2name.txt           item::name
  *
@@ -66,7 +66,8 @@ static int take_list(struct load *l, const char *user, const json_t *seq, int64_
     if ((size_t)real < n && !read_element(&fill, json_array_get(seq, n - 1)))
         return err_set(err, "\"seq\" holds what is not an item");
     for (size_t k = 0; k < (size_t)real; k++) {
-        if (!read_element(&e, json_array_get(seq, k))) return err_set(err, "\"seq\" holds what is not an item");
+        if (!read_element(&e, json_array_get(seq, k)))
+            return err_set(err, "\"seq\" holds what is not an item");
         if (e.item != fill.item) add(l, user, e);
     }
     return 0;

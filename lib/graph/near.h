@@ -12,8 +12,8 @@ struct near {
     size_t n;
 };
 
-/* The items c that share a user with `item`, by n(item,c) / sqrt(n(item) n(c)), the greatest first, equal ones by their
- * index; n counts the posted events before a time. free() the list. */
+/* The items c that share a user with `item`, by n(item,c) / sqrt(n(item) n(c)), the greatest first,
+ * equal ones by their index; n counts the posted events before a time. free() the list. */
 struct near near_items(const struct graph *g, int item, int64_t before);
 
 #endif

@@ -1,11 +1,12 @@
 /* als — factors of implicit feedback by alternating least squares (Hu, Koren, Volinsky 2008,
- * "Collaborative Filtering for Implicit Feedback Datasets"): with p = 1 and confidence 1 + alpha on
- * known events, p = 0 and confidence 1 on all other pairs,
+ * "Collaborative Filtering for Implicit Feedback Datasets"): with p = 1 and confidence 1 + alpha
+ * on known events, p = 0 and confidence 1 on all other pairs,
  *
  *     x_u = (Y'Y + alpha sum y_i y_i' + reg 1)^-1 (1 + alpha) sum y_i     i over the items of u
  *
- * and likewise for items, in turn. A case's user is solved from the items of his history: one of weight
- * w counts as w parts of a known event and 1 - w parts of none, which puts w before both sums' terms. */
+ * and likewise for items, in turn. A case's user is solved from the items of his history: one of
+ * weight w counts as w parts of a known event and 1 - w parts of none, which puts w before both
+ * sums' terms. */
 #include <cblas.h>
 #include <math.h>
 #include <stdatomic.h>
@@ -18,7 +19,8 @@
 #include "tensor/gemm.h"
 #include "tensor/rows.h"
 
-/* LAPACK inside OpenBLAS; the last argument is Fortran's length of `uplo`. Info: 0, or what failed. */
+/* LAPACK inside OpenBLAS; the last argument is Fortran's length of `uplo`. Info: 0, or what
+ * failed. */
 void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b,
             const int *ldb, int *info, size_t length);
 
@@ -94,7 +96,8 @@ static int solve(const struct als *s, double *x, const struct terms *t, double *
         cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, s->d, n, 1, part, s->d, 1, a, s->d);
         n = 0;
     }
-    dposv_("L", &s->d, &one, a, &s->d, x, &s->d, &info, 1);    /* our upper triangle is LAPACK's lower one */
+    /* Our upper triangle is LAPACK's lower one. */
+    dposv_("L", &s->d, &one, a, &s->d, x, &s->d, &info, 1);
     return info;
 }
 
@@ -111,7 +114,7 @@ static void solve_rows(void *ctx, int begin, int end, int part) {
     const struct side *side = ctx;
     struct als *s = side->s;
     const struct graph *g = s->known;
-    double *room = make_room(s);
+    double *room = make_room(s), *x = side->users ? s->user : s->item;
 
     (void)part;
     for (int r = begin; r < end; r++) {
@@ -120,7 +123,7 @@ static void solve_rows(void *ctx, int begin, int end, int part) {
                            .row = (side->users ? g->edge_item : g->item_user) + row[0] };
 
         if (side->users && s->split->held && s->split->held[r]) t.n = 0;
-        if (solve(s, (side->users ? s->user : s->item) + (size_t)r * (size_t)s->d, &t, room)) s->failed = true;
+        if (solve(s, x + (size_t)r * (size_t)s->d, &t, room)) s->failed = true;
     }
     free(room);
 }
@@ -149,7 +152,8 @@ static void start(struct als *s, const struct split *split) {
 }
 
 static int check(const struct als *s, struct err *err) {
-    return s->failed ? err_set(err, "als: a system of equations has no solution: --reg is too small") : 0;
+    if (!s->failed) return 0;
+    return err_set(err, "als: a system of equations has no solution: --reg is too small");
 }
 
 static int fit(struct als *s, const struct split *split, struct err *err) {

@@ -46,21 +46,27 @@ static void drop(void *state) {
 static int fit(struct bpr *s, const struct split *split, struct err *err) {
     const struct graph *g = split->known;
     const struct fit_options *fit = &s->o->fit;
-    struct pairwise_options p = { .d = (int)fit->dim, .layers = (int)fit->layers, .batch = (int)fit->batch,
-                                  .uniform = s->uniform, .learning_rate = fit->learning_rate, .l2 = fit->l2,
+    struct pairwise_options p = { .d = (int)fit->dim, .layers = (int)fit->layers,
+                                  .batch = (int)fit->batch, .uniform = s->uniform,
+                                  .learning_rate = fit->learning_rate, .l2 = fit->l2,
                                   .seed = s->o->seed };
 
     if (s->known == g && s->model.epoch == fit->epochs) return 0;
     if (s->known != g || s->model.epoch > fit->epochs) {
         forget(s);
         if (g->edges > INT_MAX || g->users > INT_MAX - g->items)
-            return err_set(err, "%s learns from at most %d events, users and items", s->name, INT_MAX);
+            return err_set(err, "%s learns from at most %d events, users and items", s->name,
+                           INT_MAX);
         pairwise_open(&s->model, split, &p, s->pool);
         s->known = g;
     }
     while (s->model.epoch < fit->epochs) pairwise_epoch(&s->model);
     pairwise_spread(&s->model);
     return 0;
+}
+
+static const real *vector(const struct pairwise *p, const real *table, int row) {
+    return table + (size_t)row * (size_t)p->o.d;
 }
 
 /* The vector of a user nobody learned from: what his items would send to it. For BPR their sum. */
@@ -71,7 +77,7 @@ static void fold_in(const struct bpr *s, const struct rec_case *c, real *u) {
     for (int k = 0; k < p->o.d; k++) u[k] = 0;
     for (size_t r = 0; r < c->history; r++)
         kernels_get()->axpy(u, p->o.layers ? p->scale[p->users + row[r]] : 1,
-                            p->inner + (size_t)(p->users + row[r]) * (size_t)p->o.d, p->o.d);
+                            vector(p, p->inner, p->users + row[r]), p->o.d);
 }
 
 static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores,
@@ -87,21 +93,23 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
         u = own = mem_alloc((size_t)p->o.d, sizeof *own);
         fold_in(s, c, own);
     } else {
-        u = p->out + (size_t)c->at.user * (size_t)p->o.d;
+        u = vector(p, p->out, c->at.user);
     }
     for (int k = 0; k < c->n; k++)
-        scores[k] = kernels_get()->dot(u, p->out + (size_t)(p->users + c->candidates[k]) * (size_t)p->o.d,
-                                       p->o.d);
+        scores[k] = kernels_get()->dot(u, vector(p, p->out, p->users + c->candidates[k]), p->o.d);
     free(own);
     return 0;
 }
 
 const struct family family_bpr = {
     .name = "bpr", .options = "dim epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .epochs = 100, .batch = 2048, .learning_rate = 1e-3 }, .make = make_bpr, .score = score, .drop = drop
+    .own = { .dim = 64, .epochs = 100, .batch = 2048, .learning_rate = 1e-3 },
+    .make = make_bpr, .score = score, .drop = drop
 };
 const struct family family_lightgcn = {
-    .name = "lightgcn", .options = "dim layers epochs batch learning-rate reg log-pop", .trained = true,
-    .own = { .dim = 64, .layers = 2, .epochs = 200, .batch = 2048, .learning_rate = 1e-3, .l2 = 1e-5 },
+    .name = "lightgcn", .options = "dim layers epochs batch learning-rate reg log-pop",
+    .trained = true,
+    .own = { .dim = 64, .layers = 2, .epochs = 200, .batch = 2048, .learning_rate = 1e-3,
+             .l2 = 1e-5 },
     .make = make_lightgcn, .score = score, .drop = drop
 };

@@ -57,7 +57,8 @@ static void put(json_t *rec, const struct rec_case *wide, const double *scores, 
     json_object_del(rec, "target");
     json_object_set_new(rec, "candidates", candidates);
     json_object_set_new(rec, "scores", list);
-    json_object_set_new(rec, "full", json_pack("{s:i, s:i, s:i}", "rank", above + 1, "tied", tied, "of", wide->n));
+    json_object_set_new(rec, "full", json_pack("{s:i, s:i, s:i}", "rank", above + 1, "tied", tied,
+                                               "of", wide->n));
     free(r);
 }
 

@@ -1,4 +1,5 @@
-/* itemknn, markov — the user's items vote for the items that occur with them, through counts of pairs. */
+/* itemknn, markov — the user's items vote for the items that occur with them, through counts of
+ * pairs. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,7 +13,8 @@ struct votes {
     struct pairs pairs;
 };
 
-static struct votes *make(const struct baseline_options *o, long steps, bool idf, struct pool *pool) {
+static struct votes *make(const struct baseline_options *o, long steps, bool idf,
+                          struct pool *pool) {
     struct votes *v = mem_calloc(1, sizeof *v);
 
     v->o = o;
@@ -73,7 +75,8 @@ static double mean_count(const struct rec_case *c) {
 }
 
 /* An item's factor in the BM25 weight of an edge. */
-static double bm25(const struct baseline_options *o, const struct rec_case *c, int item, double mean) {
+static double bm25(const struct baseline_options *o, const struct rec_case *c, int item,
+                   double mean) {
     double length = 1 - o->b + o->b * (double)case_item_count(c, item) / mean;
 
     return (o->k1 + 1) / (o->k1 * length + 1);
@@ -89,7 +92,8 @@ struct ballot {
 };
 
 /* Similarity of the candidate to item number k of its column. */
-static double similarity(const struct ballot *b, int item, const struct pair_column *col, size_t k) {
+static double similarity(const struct ballot *b, int item, const struct pair_column *col,
+                         size_t k) {
     const struct baseline_options *o = b->v->o;
     int i = col->item[k];
     double size;

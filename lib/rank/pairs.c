@@ -34,8 +34,8 @@ static double user_weight(const struct pairs *p, size_t n) {
     return p->idf ? idf * idf : 1;
 }
 
-/* Adds `weight` for every i that an event of item c makes a pair with in [begin, end), the user's known
- * events but the event `skip`. */
+/* Adds `weight` for every i that an event of item c makes a pair with in [begin, end), the
+ * user's known events but the event `skip`. */
 struct visit {
     const struct graph *g;
     size_t begin, end, skip;
@@ -148,14 +148,15 @@ static size_t find_event(const struct visit *v, int item) {
     return SIZE_MAX;
 }
 
-/* Of the case's user only the rest of his events counts: with them all taken off, without the target put
- * back on. */
-struct pair_column pairs_column(const struct pairs *p, const struct rec_case *c, int item, double **own) {
+/* Of the case's user only the rest of his events counts: with them all taken off, without the
+ * target put back on. */
+struct pair_column pairs_column(const struct pairs *p, const struct rec_case *c, int item,
+                                double **own) {
     struct pair_column col = p->column[item];
     const struct graph *g = p->known;
     size_t target = family_target_edge(c), e;
-    struct visit v = { .g = g, .begin = g->user_row[c->at.user], .end = family_row_end(g, c->at.user, p->before),
-                       .skip = SIZE_MAX, .steps = p->steps, .col = &col };
+    struct visit v = { .g = g, .begin = g->user_row[c->at.user],
+                       .end = family_row_end(g, c->at.user, p->before), .skip = SIZE_MAX, .steps = p->steps, .col = &col };
 
     *own = NULL;
     e = target == SIZE_MAX ? SIZE_MAX : find_event(&v, item);

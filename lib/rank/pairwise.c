@@ -1,6 +1,7 @@
 /* pairwise — a step: spread x, gather the batch's pulls by row, spread the gradient back, Adam.
  *
- * A row's gradient is summed by one task in the order of the samples, so bits do not depend on threads. */
+ * A row's gradient is summed by one task in the order of the samples, so bits do not depend on
+ * threads. */
 #include "rank/pairwise.h"
 
 #include <math.h>
@@ -72,8 +73,8 @@ void pairwise_open(struct pairwise *p, const struct split *split, const struct p
     const struct graph *g = split->known;
     size_t table;
 
-    *p = (struct pairwise){ .o = *o, .known = g, .held = split->held, .pool = pool, .users = g->users,
-                            .items = g->items, .rows = g->users + g->items };
+    *p = (struct pairwise){ .o = *o, .known = g, .held = split->held, .pool = pool,
+                            .users = g->users, .items = g->items, .rows = g->users + g->items };
     table = (size_t)p->rows * (size_t)o->d;
     find_events(p);
     p->order = mem_alloc(p->n, sizeof *p->order);
@@ -139,8 +140,8 @@ static void layer_rows(void *ctx, int begin, int end, int part) {
     }
 }
 
-/* (x + S x + ... + S^L x) / (L + 1) by Horner's rule. S is symmetric, so this is its own transpose: what
- * takes vectors forward takes gradients back. */
+/* (x + S x + ... + S^L x) / (L + 1) by Horner's rule. S is symmetric, so this is its own
+ * transpose: what takes vectors forward takes gradients back. */
 static const real *spread(struct pairwise *p, const real *x, const real **inner) {
     struct layer l = { .p = p, .from = x, .at = x, .factor = 1 };
 
@@ -195,7 +196,7 @@ static int row_in(const struct pairwise *p, int s, enum kind kind) {
 
 /* Sorts the uses of the batch by row. */
 static void index_rows(struct pairwise *p, int B) {
-    int *next = p->begin + 1;           /* becomes the end of each row, which is the begin of the next */
+    int *next = p->begin + 1;   /* becomes the end of each row, which is the begin of the next */
 
     memset(p->begin, 0, ((size_t)p->rows + 2) * sizeof *p->begin);
     for (int t = 0; t < 3 * B; t++) next[row_in(p, t / 3, t % 3) + 1]++;
@@ -225,8 +226,8 @@ static void pull_samples(void *ctx, int begin, int end, int part) {
     }
 }
 
-/* The gradient by each row of out: of a user it is the sum of pull (item - other), of an item that of
- * +-pull user. */
+/* The gradient by each row of out: of a user it is the sum of pull (item - other), of an item
+ * that of +-pull user. */
 static void gather_rows(void *ctx, int begin, int end, int part) {
     const struct pairwise *p = ctx;
     const struct kernels *k = kernels_get();
@@ -300,20 +301,24 @@ static void adam_rows(void *ctx, int begin, int end, int part) {
                          row_of(p, a->dx, begin), (size_t)(end - begin) * (size_t)p->o.d, &a->coef);
 }
 
-/* Adam (Kingma and Ba 2015) with its usual constants, on all rows: moments fade where nothing pulls. */
+/* Adam (Kingma and Ba 2015) with its usual constants, on all rows: moments fade where nothing
+ * pulls. */
 static void adam_step(struct pairwise *p, const real *dx) {
     const double beta1 = 0.9, beta2 = 0.999;
     struct adam a = { .p = p, .dx = dx };
 
     p->step++;
-    a.coef = (struct adamw_coef){ .clip = 1, .beta1 = (real)beta1, .beta2 = (real)beta2, .eps = (real)1e-8,
-                                  .step = (real)(p->o.learning_rate / (1 - pow(beta1, (double)p->step))),
-                                  .inv_bias2 = (real)(1 / (1 - pow(beta2, (double)p->step))) };
+    a.coef = (struct adamw_coef){
+        .clip = 1, .beta1 = (real)beta1, .beta2 = (real)beta2, .eps = (real)1e-8,
+        .step = (real)(p->o.learning_rate / (1 - pow(beta1, (double)p->step))),
+        .inv_bias2 = (real)(1 / (1 - pow(beta2, (double)p->step)))
+    };
     rows_run(p->pool, p->rows, ROWS, adam_rows, &a);
 }
 
 void pairwise_epoch(struct pairwise *p) {
-    struct rng r = { rng_bits(p->o.seed, rng_stream("pairwise order", NULL), (uint64_t)p->epoch), 0, 0 };
+    uint64_t stream = rng_stream("pairwise order", NULL);
+    struct rng r = { rng_bits(p->o.seed, stream, (uint64_t)p->epoch), 0, 0 };
     const real *dx;
 
     rng_permutation(&r, p->order, (int)p->n);

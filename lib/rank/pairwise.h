@@ -1,7 +1,8 @@
-/* pairwise — vectors of users and items that put a user's known items above others: BPR (Rendle et al.
- * 2009, "BPR: Bayesian Personalized Ranking from Implicit Feedback") and, with layers, LightGCN (He et al.
- * 2020, "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation"). Laws, order of
- * work and defaults are those of RecBole 1.2.1. Private to lib/rank.
+/* pairwise — vectors of users and items that put a user's known items above others: BPR (Rendle
+ * et al. 2009, "BPR: Bayesian Personalized Ranking from Implicit Feedback") and, with layers,
+ * LightGCN (He et al. 2020, "LightGCN: Simplifying and Powering Graph Convolution Network for
+ * Recommendation"). Laws, order of work and defaults are those of RecBole 1.2.1. Private to
+ * lib/rank.
  *
  * With x the table of vectors, users first, A the matrix of known events, D its row sums:
  *
@@ -42,7 +43,7 @@ struct pairwise {
     int *order;                 /* [n] */
     struct pairwise_sample *sample;     /* [batch] */
     real *pull;                 /* [batch] derivative of the loss by the difference of scores */
-    int *begin, *entry;         /* [rows + 1], [3 batch]: uses of a row in the batch, 3 s + kind, in order */
+    int *begin, *entry;         /* [rows + 2], [3 batch]: uses of a row, 3 s + kind, in order */
     real *scale;                /* [rows] D^-1/2, 0 for an empty row */
     real *x, *m, *v, *grad;     /* [rows, d]: vectors, moments, gradient by `out` */
     real *work[2];              /* [rows, d] results of spread */

@@ -93,9 +93,10 @@ const struct family family_pop = {
     .name = "pop", .options = "pop-power log-pop", .make = make, .score = score_pop, .drop = free
 };
 const struct family family_recent_pop = {
-    .name = "recent-pop", .options = "days pop-power log-pop", .make = make, .score = score_recent_pop,
-    .drop = free
+    .name = "recent-pop", .options = "days pop-power log-pop", .make = make,
+    .score = score_recent_pop, .drop = free
 };
 const struct family family_chainvote = {
-    .name = "chainvote", .options = "pop-power log-pop", .make = make, .score = score_chainvote, .drop = free
+    .name = "chainvote", .options = "pop-power log-pop", .make = make, .score = score_chainvote,
+    .drop = free
 };

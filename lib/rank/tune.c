@@ -75,7 +75,8 @@ static struct change changes(const struct tune *t, const struct baseline_options
     return c;
 }
 
-static bool same(const struct tune *t, const struct baseline_options *a, const struct baseline_options *b) {
+static bool same(const struct tune *t, const struct baseline_options *a,
+                 const struct baseline_options *b) {
     struct change c = changes(t, a, b);
 
     return !c.fit && !c.score && !c.pop;
@@ -158,7 +159,8 @@ static size_t try(struct tune *t, const struct baseline_options *o, struct err *
     if (refresh(t, err)) return SIZE_MAX;
     m = measure(t, t->raw);
     t->tried = mem_grow(t->tried, t->n_tried, &t->tried_cap, sizeof *t->tried);
-    t->tried[t->n_tried] = (struct tune_setting){ t->at, m.mrr / (double)t->n, m.hr1 / (double)t->n };
+    t->tried[t->n_tried] = (struct tune_setting){ t->at, m.mrr / (double)t->n,
+                                                  m.hr1 / (double)t->n };
     return t->n_tried++;
 }
 
@@ -170,7 +172,8 @@ struct search {
 };
 
 /* Tries one setting of a climb, and moves *at to it where it is better. Returns 0 or -1. */
-static int step(const struct search *s, const struct baseline_options *o, size_t *at, struct err *err) {
+static int step(const struct search *s, const struct baseline_options *o, size_t *at,
+                struct err *err) {
     struct tune *t = s->t;
     size_t before = t->n_tried, k = try(t, o, err);
 

@@ -1,9 +1,10 @@
 /* tune — chooses a model's options on validation cases, by the mean reciprocal rank.
  *
- * Coordinate search over a grid (man baseline, "Tuning"): from the given options on, one option after
- * another takes each value of its row, and keeps the best; when a whole round changes nothing, the
- * search starts again from a random point, until the budget is spent. Where a model learns by gradients
- * its epochs are no part of the grid: training goes on until ten in a row were not better than the best. */
+ * Coordinate search over a grid (man baseline, "Tuning"): from the given options on, one option
+ * after another takes each value of its row, and keeps the best; when a whole round changes
+ * nothing, the search starts again from a random point, until the budget is spent. Where a model
+ * learns by gradients its epochs are no part of the grid: training goes on until ten in a row
+ * were not better than the best. */
 #ifndef RANK_TUNE_H
 #define RANK_TUNE_H
 
@@ -53,7 +54,8 @@ int tune_run(struct tune *t, long budget, void (*show)(void *ctx, const struct t
 /* The best options. */
 const struct baseline_options *tune_best(const struct tune *t);
 
-/* "ease --recency 5 --pop-power 0.25 --lambda 2000: hr1 0.4900 over 943 validation cases". Borrowed from b. */
+/* "ease --recency 5 --pop-power 0.25 --lambda 2000: hr1 0.4900 over 943 validation cases".
+ * Borrowed from b. */
 const char *tune_line(const struct tune *t, struct buf *b);
 
 /* The choice as a record: a new reference. */

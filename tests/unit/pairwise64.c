@@ -1,6 +1,6 @@
-/* pairwise64 — BPR and LightGCN in the build in which a real is a double: loss and spread vectors against
- * their formulas over dense matrices, the gradient of every number against central differences, drawn samples,
- * Adam's first steps, and nobody who is held learned from. */
+/* pairwise64 — BPR and LightGCN in the build in which a real is a double: loss and spread
+ * vectors against their formulas over dense matrices, the gradient of every number against
+ * central differences, drawn samples, Adam's first steps, and nobody who is held learned from. */
 #include "rank/pairwise.h"
 
 #include <stdlib.h>
@@ -23,7 +23,8 @@ static void make_dense(const struct split *s, double dense[ROWS][ROWS]) {
     memset(dense, 0, sizeof(double[ROWS][ROWS]));
     for (int u = 0; u < USERS; u++)
         for (int i = 0; i < ITEMS; i++)
-            if (edge(s, u, i)) dense[u][USERS + i] = dense[USERS + i][u] = 1 / sqrt(n[u] * n[USERS + i]);
+            if (edge(s, u, i))
+                dense[u][USERS + i] = dense[USERS + i][u] = 1 / sqrt(n[u] * n[USERS + i]);
 }
 
 /* The loss of the samples by the header's formulas; fills out[ROWS][D]. */
@@ -92,7 +93,8 @@ static void check_gradient(const struct split *s, int layers, double l2, struct 
     pairwise_free(&p);
 }
 
-/* Every known event once, with an item that its user does not have; nobody held, and nobody who has all. */
+/* Every known event once, with an item that its user does not have; nobody held, and nobody who
+ * has all. */
 static void check_samples(const struct split *s, struct pool *pool) {
     struct pairwise_options o = { .d = D, .batch = 1000, .learning_rate = 0.1, .seed = 5 };
     size_t n = 0;
@@ -120,7 +122,8 @@ static void check_samples(const struct split *s, struct pool *pool) {
 
 /* Adam by its definition, over three epochs of one batch. */
 static void check_adam(const struct split *s, struct pool *pool) {
-    struct pairwise_options o = { .d = D, .layers = 1, .batch = 1000, .learning_rate = 0.05, .l2 = 0.3, .seed = 2 };
+    struct pairwise_options o = { .d = D, .layers = 1, .batch = 1000, .learning_rate = 0.05,
+                                  .l2 = 0.3, .seed = 2 };
     double x[ROWS * D], m[ROWS * D] = { 0 }, v[ROWS * D] = { 0 };
     struct pairwise p, again;
     const real *dx;
