@@ -1,4 +1,5 @@
-/* gru4rec — a gated recurrent unit over a window of items (Tan, Xu and Liu 2016, in the form of RecBole's):
+/* gru4rec — a gated recurrent unit over a window of items (Tan, Xu and Liu 2016, in the form of
+ * RecBole's):
  *   x = drop(item);  each layer, h_0 = 0:
  *     r, z = sigmoid(x W_i' + h W_h');  n = tanh(x W_i' + r (h W_h'));  h = (1 - z) n + z h
  *   state = h W' + b
@@ -67,7 +68,8 @@ static struct seq_net *make(const struct seq_shape *shape, struct pool *pool) {
 
 /* Points into the block, or counts its reals where there is none. */
 static size_t lay(struct gru *g, real *base) {
-    size_t n = 0, rows = (size_t)g->net.room, C = (size_t)g->net.shape.dim, H = (size_t)g->net.shape.hidden;
+    size_t n = 0, rows = (size_t)g->net.room, C = (size_t)g->net.shape.dim,
+           H = (size_t)g->net.shape.hidden;
     size_t width = (size_t)g->width;
 
     g->x = seq_piece(base, &n, rows * C);
@@ -99,7 +101,8 @@ static size_t size(const struct seq_net *net) {
     return n;
 }
 
-/* Glorot and Bengio 2010 for items (normal) and gates (uniform); PyTorch's start of a linear map. */
+/* Glorot and Bengio 2010 for items (normal) and gates (uniform); PyTorch's start of a linear
+ * map. */
 static void start(struct seq_net *net, uint64_t seed) {
     struct gru *g = (struct gru *)net;
     const struct tensor *t = net->p.tensors, *end = t + net->p.n_tensors;
@@ -148,7 +151,8 @@ static void pack_turned(const struct gru *g, const struct layer *l) {
 
     memset(g->packed, 0, H * 3 * width * sizeof *g->packed);
     for (size_t row = 0; row < 3 * H; row++)
-        for (size_t i = 0; i < H; i++) g->packed[i * 3 * width + row / H * width + row % H] = w[row * H + i];
+        for (size_t i = 0; i < H; i++)
+            g->packed[i * 3 * width + row / H * width + row % H] = w[row * H + i];
 }
 
 /* packed[3 hidden, width] = W_h, filled up by zeros. */
@@ -157,7 +161,8 @@ static void pack(const struct gru *g, const struct layer *l) {
     size_t H = (size_t)g->net.shape.hidden, width = (size_t)g->width;
 
     memset(g->packed, 0, 3 * H * width * sizeof *g->packed);
-    for (size_t row = 0; row < 3 * H; row++) memcpy(g->packed + row * width, w + row * H, H * sizeof *w);
+    for (size_t row = 0; row < 3 * H; row++)
+        memcpy(g->packed + row * width, w + row * H, H * sizeof *w);
 }
 
 /* Windows of group `group` at step t; *row is their first row. */
@@ -181,12 +186,13 @@ static void group_forward(void *ctx, int group, int worker) {
         if (t) memcpy(before, l->h + past * H, (size_t)n * H * sizeof *before);
         else memset(before, 0, (size_t)n * H * sizeof *before);
         memset(gh, 0, (size_t)n * 3 * width * sizeof *gh);
-        j->k->tile_mac(gh, 3 * width, before, H, 1, j->g->packed, 3 * width, n, (int)(3 * width), (int)H);
+        j->k->tile_mac(gh, 3 * width, before, H, 1, j->g->packed, 3 * width, n, (int)(3 * width),
+                       (int)H);
         for (int i = 0; i < n; i++) {
             size_t r = (size_t)(row + i);
 
-            j->k->gru_forward(l->h + r * H, l->gates + r * 4 * H, l->gi + r * 3 * H, gh + i * 3 * width,
-                              (int)width, before + i * H, (int)H);
+            j->k->gru_forward(l->h + r * H, l->gates + r * 4 * H, l->gi + r * 3 * H,
+                              gh + i * 3 * width, (int)width, before + i * H, (int)H);
         }
     }
 }
@@ -205,11 +211,13 @@ static void group_backward(void *ctx, int group, int worker) {
 
         for (int i = 0; i < n; i++) {
             j->k->add(dh + i * width, j->g->dh + (row + i) * H, H);
-            j->k->gru_backward(gates + i * 4 * H, dh + i * width, l->before + (row + i) * H, (int)H);
+            j->k->gru_backward(gates + i * 4 * H, dh + i * width, l->before + (row + i) * H,
+                               (int)H);
         }
-        j->k->tile_mac(dh, width, gates, 4 * H, 1, j->g->packed, width, n, (int)width, (int)(2 * H));
-        j->k->tile_mac(dh, width, gates + 3 * H, 4 * H, 1, j->g->packed + 2 * H * width, width, n, (int)width,
-                       (int)H);
+        j->k->tile_mac(dh, width, gates, 4 * H, 1, j->g->packed, width, n, (int)width,
+                       (int)(2 * H));
+        j->k->tile_mac(dh, width, gates + 3 * H, 4 * H, 1, j->g->packed + 2 * H * width, width, n,
+                       (int)width, (int)H);
     }
 }
 
@@ -225,7 +233,8 @@ static void add_bias(void *ctx, int begin, int end, int part) {
     for (int r = begin; r < end; r++) j->k->add(j->x + r * C, j->g->net.p.data + j->g->b, C);
 }
 
-static real *forward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *dropped) {
+static real *forward(struct seq_net *net, const struct seq_batch *b,
+                     const struct seq_drop *dropped) {
     struct gru *g = (struct gru *)net;
     struct job j = { .g = g, .b = b, .drop = dropped, .k = kernels_get(), .x = g->x };
     const real *x = g->x;
@@ -259,11 +268,12 @@ static void layer_backward(const struct job *j, const real *x, real *dx, real *g
     gemm_backward_weight(grad + l->wi, l->gates, 4 * H, x, rows, 3 * H, l->in, pool);
     gemm_backward_weight(grad + l->wh, l->gates, 4 * H, l->before, rows, 2 * H, H, pool);
     gemm_backward_weight(grad + l->wh + two, l->gates + 3 * H, 4 * H, l->before, rows, H, H, pool);
-    gemm_backward_input(dx, l->gates, 4 * H, j->g->net.p.data + l->wi, rows, 3 * H, l->in, false, pool);
+    gemm_backward_input(dx, l->gates, 4 * H, j->g->net.p.data + l->wi, rows, 3 * H, l->in, false,
+                        pool);
 }
 
-static void backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *dropped, real *dout,
-                     real *grad) {
+static void backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *dropped,
+                     real *dout, real *grad) {
     struct gru *g = (struct gru *)net;
     struct job j = { .g = g, .b = b, .drop = dropped, .k = kernels_get(), .x = g->dx };
     int C = net->shape.dim, H = net->shape.hidden;
@@ -284,6 +294,6 @@ static void backward(struct seq_net *net, const struct seq_batch *b, const struc
 }
 
 const struct seq_kind seq_gru4rec = {
-    .name = "gru4rec", .check = check, .make = make, .size = size, .start = start, .forward = forward,
-    .backward = backward, .drop = drop
+    .name = "gru4rec", .check = check, .make = make, .size = size, .start = start,
+    .forward = forward, .backward = backward, .drop = drop
 };

@@ -1,7 +1,9 @@
 /* sasrec — self-attention over a window of items, norms after the sums:
  *   x = norm(item + position) → drop;  each layer:
- *   x → qkv + b → attention → wo + b → drop → (+ x) → norm → a → w1 + b → gelu → w2 + b → drop → (+ a) → norm
- * Behind the last attention there are the rows of targets alone. Norms, gelu and starting values are those of RecBole's SASRec. */
+ *   x → qkv + b → attention → wo + b → drop → (+ x) → norm → a → w1 + b → gelu → w2 + b → drop
+ *     → (+ a) → norm
+ * Behind the last attention there are the rows of targets alone. Norms, gelu and starting values
+ * are those of RecBole's SASRec. */
 #include "rank/sasrec.h"
 
 #include <stdlib.h>
@@ -13,14 +15,15 @@
 
 enum { LAYER_TENSORS = 12, OTHER_TENSORS = 4 };
 
-static const double EPS = 1e-12, START = 0.02;      /* of norms; deviation of matrices at the start */
+static const double EPS = 1e-12, START = 0.02;  /* of norms; of matrices at the start */
 
 static int check(const struct seq_shape *s, struct err *err) {
     if (s->dim % s->heads == 0) return 0;
     return err_set(err, "--dim %d is not a multiple of --heads %d", s->dim, s->heads);
 }
 
-static struct sasrec_norm norm_tensors(struct seq_net *net, int layer, const char *weight, const char *bias) {
+static struct sasrec_norm norm_tensors(struct seq_net *net, int layer, const char *weight,
+                                       const char *bias) {
     size_t w = seq_tensor(net, weight, layer, 0, net->shape.dim);
 
     return (struct sasrec_norm){ w, seq_tensor(net, bias, layer, 0, net->shape.dim) };
@@ -87,7 +90,8 @@ static size_t lay(struct sasrec *s, real *base) {
     s->datt = seq_piece(base, &n, rows * C);
     s->dqkv = seq_piece(base, &n, rows * 3 * C);
     s->df = seq_piece(base, &n, rows * F);
-    s->scratch = seq_piece(base, &n, (size_t)pool_threads(s->net.pool) * sasrec_attention_scratch(h));
+    s->scratch = seq_piece(base, &n,
+                           (size_t)pool_threads(s->net.pool) * sasrec_attention_scratch(h));
     return n;
 }
 
@@ -146,14 +150,16 @@ static void bias_rows(void *ctx, int begin, int end, int part) {
 
     (void)part;
     for (int r = begin; r < end; r++) j->p->k->add(j->x + r * N, j->bias, N);
-    if (j->y) j->p->k->gelu_forward(j->y + begin * N, j->x + begin * N, (int)((size_t)(end - begin) * N));
+    if (j->y)
+        j->p->k->gelu_forward(j->y + begin * N, j->x + begin * N, (int)((size_t)(end - begin) * N));
 }
 
 static void norm_rows(const struct job *j, int begin, int end) {
     size_t C = (size_t)j->p->s->net.shape.dim, at = (size_t)begin * C;
 
     j->p->k->layernorm_forward(j->to->y + at, j->to->xhat + at, j->to->rstd + begin, j->to->y + at,
-                               j->p->data + j->norm.w, j->p->data + j->norm.b, end - begin, (int)C, (real)EPS);
+                               j->p->data + j->norm.w, j->p->data + j->norm.b, end - begin, (int)C,
+                               (real)EPS);
 }
 
 /* y + bias → drop → (+ add) → norm. */
@@ -176,13 +182,15 @@ static void step_rows(void *ctx, int step, int worker) {
     int begin = p->b->first[step], end = p->b->first[step + 1];
 
     (void)worker;
-    for (int r = begin; r < end; r++) p->k->add(j->to->y + r * C, p->data + p->s->position + step * C, C);
+    for (int r = begin; r < end; r++)
+        p->k->add(j->to->y + r * C, p->data + p->s->position + step * C, C);
     norm_rows(j, begin, end);
     sasrec_drop_rows(p, j->to->y, 0, begin, end);
 }
 
 /* From the result of attention att[rows, dim] and the layer's input x. */
-static void behind_attention(const struct sasrec_pass *p, int layer, const real *x, const real *att, int rows) {
+static void behind_attention(const struct sasrec_pass *p, int layer, const real *x, const real *att,
+                             int rows) {
     const struct sasrec_layer *o = &p->s->layers[layer];
     struct sasrec_acts *a = &p->s->acts[layer];
     struct pool *pool = p->s->net.pool;
@@ -190,8 +198,8 @@ static void behind_attention(const struct sasrec_pass *p, int layer, const real 
     struct job mid = { .p = p, .bias = p->data + o->bo, .add = x, .site = site + SASREC_DROP_ATT,
                        .norm = o->norm1, .to = &a->mid };
     struct job up = { .p = p, .x = a->f, .y = a->g, .bias = p->data + o->b1, .width = F };
-    struct job out = { .p = p, .bias = p->data + o->b2, .add = a->mid.y, .site = site + SASREC_DROP_MLP,
-                       .norm = o->norm2, .to = &a->out };
+    struct job out = { .p = p, .bias = p->data + o->b2, .add = a->mid.y,
+                       .site = site + SASREC_DROP_MLP, .norm = o->norm2, .to = &a->out };
 
     gemm_forward(a->mid.y, att, p->data + o->wo, rows, C, C, pool);
     rows_run(pool, rows, SASREC_PART, sum_rows, &mid);
@@ -231,7 +239,8 @@ static void find_starts(struct sasrec *s, const struct seq_batch *b) {
     }
 }
 
-static real *forward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *dropped) {
+static real *forward(struct seq_net *net, const struct seq_batch *b,
+                     const struct seq_drop *dropped) {
     struct sasrec *s = (struct sasrec *)net;
     struct sasrec_pass p = { s, b, dropped, kernels_get(), net->p.data };
     struct job in = { .p = &p, .norm = s->norm, .to = &s->in };
@@ -248,6 +257,6 @@ static real *forward(struct seq_net *net, const struct seq_batch *b, const struc
 }
 
 const struct seq_kind seq_sasrec = {
-    .name = "sasrec", .check = check, .make = make, .size = size, .start = start, .forward = forward,
-    .backward = sasrec_backward, .drop = drop
+    .name = "sasrec", .check = check, .make = make, .size = size, .start = start,
+    .forward = forward, .backward = sasrec_backward, .drop = drop
 };

@@ -1,5 +1,5 @@
-/* sasrec — the parts of the network of sasrec (Kang and McAuley 2018, in the form of RecBole's): forward in
- * sasrec.c, its mirror in sasrec_backward.c, attention in sasrec_attention.c. */
+/* sasrec — the parts of the network of sasrec (Kang and McAuley 2018, in the form of RecBole's):
+ * forward in sasrec.c, its mirror in sasrec_backward.c, attention in sasrec_attention.c. */
 #ifndef RANK_SASREC_H
 #define RANK_SASREC_H
 
@@ -43,10 +43,10 @@ struct sasrec {
     real *block;                /* all of these */
     struct sasrec_normed in;
     struct sasrec_acts *acts;   /* [layers] */
-    real *last_x, *last_att;    /* [n, dim] behind the last layer's attention, at the targets alone */
+    real *last_x, *last_att;    /* [n, dim] behind the last attention: of targets alone */
     real *dx, *dy, *datt, *dqkv, *df;   /* [rows, dim] thrice, [rows, 3 dim], [rows, hidden] */
     real *scratch;              /* [threads, sasrec_attention_scratch] */
-    int *start;                 /* [windows + 1] rows of the windows before, as if they lay by window */
+    int *start;                 /* [windows + 1] rows of the windows before */
 };
 
 /* One pass. */
@@ -74,7 +74,7 @@ void sasrec_attend(const struct sasrec_pass *p, int layer);
 void sasrec_attend_backward(const struct sasrec_pass *p, int layer, const real *datt);
 
 /* seq_kind's. */
-void sasrec_backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop, real *dout,
-                     real *grad);
+void sasrec_backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop,
+                     real *dout, real *grad);
 
 #endif

@@ -1,7 +1,8 @@
-/* sasrec_attention — causal attention within a window, one head at a time, whose weights are kept and may be
- * dropped:
+/* sasrec_attention — causal attention within a window, one head at a time, whose weights are kept
+ * and may be dropped:
  *   S = Q K' / sqrt(hs);  P = softmax(S);  A = drop(P);  O = A V
- *   dV = A' dO;  dP = drop(dO V');  dS = P (dP - sum(dP P));  dQ = dS K / sqrt(hs);  dK = dS' Q / sqrt(hs)
+ *   dV = A' dO;  dP = drop(dO V');  dS = P (dP - sum(dP P));  dQ = dS K / sqrt(hs);
+ *   dK = dS' Q / sqrt(hs)
  * Queries go in blocks, each with the keys up to its last row. */
 #include <math.h>
 #include <string.h>
@@ -19,7 +20,7 @@ struct head {
     size_t keys;
     real scale;
     real *turned;               /* [hs, keys] keys (forward) or values (backward) */
-    real *q, *k_v, *dout;       /* [T, width] queries / sqrt(hs); values (forward) or keys; backward: dO */
+    real *q, *k_v, *dout;       /* [T, width] queries / sqrt(hs); values (forward) or keys; dO */
     real *dq, *dk, *dv;         /* [T, width] */
     real *a, *ds;               /* [BLOCK, keys] */
 };
@@ -45,8 +46,10 @@ static struct head open_head(const struct sasrec_pass *p, int layer, int task, i
     int number = task / p->b->windows, window = task % p->b->windows;
     size_t place = (size_t)number * (size_t)s->net.room + (size_t)s->start[window], used = 0, rows;
     real *base = s->scratch + (size_t)worker * sasrec_attention_scratch(shape);
-    struct head h = { .p = p, .k = p->k, .window = window, .T = s->start[window + 1] - s->start[window],
-                      .hs = shape->dim / shape->heads, .width = width_of(shape), .keys = keys_of(shape) };
+    struct head h = { .p = p, .k = p->k, .window = window,
+                      .T = s->start[window + 1] - s->start[window],
+                      .hs = shape->dim / shape->heads, .width = width_of(shape),
+                      .keys = keys_of(shape) };
 
     h.weights = s->acts[layer].weights + place * h.keys;
     h.draw = place * h.keys / 4;
@@ -71,17 +74,20 @@ static size_t row_of(const struct head *h, int t, size_t ld) {
 }
 
 /* to[T, width] = factor * the head's columns of x[rows, ld] from `column` on; zeros fill up. */
-static void gather(const struct head *h, real *to, const real *x, size_t ld, int column, real factor) {
+static void gather(const struct head *h, real *to, const real *x, size_t ld, int column,
+                   real factor) {
     memset(to, 0, (size_t)h->T * (size_t)h->width * sizeof *to);
     for (int t = 0; t < h->T; t++)
         h->k->axpy(to + (size_t)t * (size_t)h->width, factor, x + row_of(h, t, ld) + column, h->hs);
 }
 
-static void scatter(const struct head *h, real *x, const real *from, size_t ld, int column, real factor) {
+static void scatter(const struct head *h, real *x, const real *from, size_t ld, int column,
+                    real factor) {
     for (int t = 0; t < h->T; t++) {
         real *to = x + row_of(h, t, ld) + column;
 
-        for (int d = 0; d < h->hs; d++) to[d] = factor * from[(size_t)t * (size_t)h->width + (size_t)d];
+        for (int d = 0; d < h->hs; d++)
+            to[d] = factor * from[(size_t)t * (size_t)h->width + (size_t)d];
     }
 }
 
@@ -102,7 +108,8 @@ static void used_weights(const struct head *h, int begin, int n, int N) {
 
         memcpy(a, h->weights + (size_t)(begin + i) * h->keys, (size_t)N * sizeof *a);
         if (h->p->drop)
-            h->k->dropout(a, N, h->key, h->draw + (size_t)(begin + i) * h->keys / 4, h->p->drop->zeros);
+            h->k->dropout(a, N, h->key, h->draw + (size_t)(begin + i) * h->keys / 4,
+                          h->p->drop->zeros);
     }
 }
 
@@ -125,8 +132,8 @@ static void block_forward(const struct head *h, int begin, int n) {
     }
     used_weights(h, begin, n, N);
     memset(h->dout + at, 0, (size_t)n * (size_t)h->width * sizeof *h->dout);
-    h->k->tile_mac(h->dout + at, (size_t)h->width, h->a, h->keys, 1, h->k_v, (size_t)h->width, n, h->width,
-                   begin + n);
+    h->k->tile_mac(h->dout + at, (size_t)h->width, h->a, h->keys, 1, h->k_v, (size_t)h->width, n,
+                   h->width, begin + n);
 }
 
 struct job {
@@ -167,7 +174,8 @@ static void block_backward(const struct head *h, int begin, int n) {
         size_t row = (size_t)(begin + i) * h->keys;
 
         if (h->p->drop)
-            k->dropout(h->ds + (size_t)i * h->keys, N, h->key, h->draw + row / 4, h->p->drop->zeros);
+            k->dropout(h->ds + (size_t)i * h->keys, N, h->key, h->draw + row / 4,
+                       h->p->drop->zeros);
         k->weights_backward(h->ds + (size_t)i * h->keys, h->weights + row, N);
     }
     k->tile_mac(h->dk, width, h->ds, 1, h->keys, h->q + at, width, end, h->width, n);

@@ -1,5 +1,5 @@
-/* sasrec_backward — the mirror of sasrec.c, layer by layer from the last. dx holds the gradient of what a
- * norm gave, then of what it was given, a sum: that goes on to both of its parts. */
+/* sasrec_backward — the mirror of sasrec.c, layer by layer from the last. dx holds the gradient of
+ * what a norm gave, then of what it was given, a sum: that goes on to both of its parts. */
 #include <string.h>
 
 #include "rank/sasrec.h"
@@ -21,7 +21,8 @@ static void norm_rows(void *ctx, int begin, int end, int part) {
     size_t C = (size_t)j->p->s->net.shape.dim, at = (size_t)begin * C;
 
     (void)part;
-    j->p->k->layernorm_backward(j->dx + at, j->dx + at, j->normed->xhat + at, j->normed->rstd + begin,
+    j->p->k->layernorm_backward(j->dx + at, j->dx + at, j->normed->xhat + at,
+                                j->normed->rstd + begin,
                                 j->p->data + j->norm.w, end - begin, (int)C);
     if (!j->dy) return;
     memcpy(j->dy + at, j->dx + at, (size_t)(end - begin) * C * sizeof *j->dy);
@@ -46,15 +47,15 @@ static void gelu_rows(void *ctx, int begin, int end, int part) {
 }
 
 /* Of y = x w' + b, with dy[rows, N] and x[rows, K]: the gradients of w and b. */
-static void linear_backward(const struct sasrec_pass *p, real *dw, real *db, const real *dy, const real *x,
-                            int rows, int N, int K) {
+static void linear_backward(const struct sasrec_pass *p, real *dw, real *db, const real *dy,
+                            const real *x, int rows, int N, int K) {
     gemm_backward_weight(dw, dy, N, x, rows, N, K, p->s->net.pool);
     seq_column_sums(&p->s->net, db, dy, NULL, rows, N);
 }
 
 /* From dx at the layer's end to datt, of what attention gave, and dx of the layer's input. */
-static void behind_attention(const struct sasrec_pass *p, int layer, const real *att, int rows, real *dx,
-                             real *datt, real *grad) {
+static void behind_attention(const struct sasrec_pass *p, int layer, const real *att, int rows,
+                             real *dx, real *datt, real *grad) {
     struct sasrec *s = p->s;
     const struct sasrec_layer *o = &s->layers[layer];
     const struct sasrec_acts *a = &s->acts[layer];
@@ -87,7 +88,8 @@ static void layer_backward(const struct sasrec_pass *p, int layer, const real *x
         behind_attention(p, layer, s->acts[layer].att, rows, s->dx, s->datt, grad);
     sasrec_attend_backward(p, layer, s->datt);
     linear_backward(p, grad + o->wqkv, grad + o->bqkv, s->dqkv, x, rows, 3 * C, C);
-    gemm_backward_input(s->dx, s->dqkv, 3 * C, p->data + o->wqkv, rows, 3 * C, C, true, s->net.pool);
+    gemm_backward_input(s->dx, s->dqkv, 3 * C, p->data + o->wqkv, rows, 3 * C, C, true,
+                        s->net.pool);
 }
 
 static void drop_rows(void *ctx, int begin, int end, int part) {
@@ -97,8 +99,8 @@ static void drop_rows(void *ctx, int begin, int end, int part) {
     sasrec_drop_rows(j->p, j->dx, 0, begin, end);
 }
 
-void sasrec_backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop, real *dout,
-                     real *grad) {
+void sasrec_backward(struct seq_net *net, const struct seq_batch *b, const struct seq_drop *drop,
+                     real *dout, real *grad) {
     struct sasrec *s = (struct sasrec *)net;
     struct sasrec_pass p = { s, b, drop, kernels_get(), net->p.data };
     struct job in = { .p = &p, .dx = s->dx, .normed = &s->in, .norm = s->norm, .rows = b->rows };
@@ -112,7 +114,7 @@ void sasrec_backward(struct seq_net *net, const struct seq_batch *b, const struc
     rows_run(net->pool, b->rows, SASREC_PART, drop_rows, &in);
     norm_backward(&in, grad);
     for (int t = 0; t < b->steps; t++)
-        p.k->column_sums(grad + s->position + t * C, s->dx + b->first[t] * C, NULL, b->first[t + 1] - b->first[t],
-                         (int)C, C);
+        p.k->column_sums(grad + s->position + t * C, s->dx + b->first[t] * C, NULL,
+                         b->first[t + 1] - b->first[t], (int)C, C);
     seq_embed_backward(net, b, s->dx, grad);
 }

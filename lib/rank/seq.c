@@ -1,5 +1,5 @@
-/* seq — the families sasrec and gru4rec: a network trained by Adam on windows of the known events, and the
- * state after a user's latest events as his query. */
+/* seq — the families sasrec and gru4rec: a network trained by Adam on windows of the known events,
+ * and the state after a user's latest events as his query. */
 #include "rank/seq.h"
 
 #include <math.h>
@@ -30,7 +30,8 @@ struct model {
     char note[128];
 };
 
-static struct model *make(const struct seq_kind *kind, const struct baseline_options *o, struct pool *pool) {
+static struct model *make(const struct seq_kind *kind, const struct baseline_options *o,
+                          struct pool *pool) {
     struct model *m = mem_calloc(1, sizeof *m);
 
     gemm_start();
@@ -70,17 +71,19 @@ static struct seq_shape shape_of(const struct model *m) {
     const struct fit_options *f = &m->o->fit;
 
     return (struct seq_shape){ .items = m->data.items, .dim = (int)f->dim, .hidden = (int)f->hidden,
-                               .layers = (int)f->layers, .heads = (int)f->heads, .length = (int)f->length,
-                               .dropout = f->dropout };
+                               .layers = (int)f->layers, .heads = (int)f->heads,
+                               .length = (int)f->length, .dropout = f->dropout };
 }
 
 /* OpenBLAS waits for ever when it cannot have its buffers: ask before the first product. */
 static int check_memory(const struct seq_net *net, struct err *err) {
-    double reals = 4 * (double)net->p.n_block + (double)net->kind->size(net) + (double)seq_loss_size(net);
+    double reals = 4 * (double)net->p.n_block + (double)net->kind->size(net) +
+                   (double)seq_loss_size(net);
     double need = reals * sizeof(real) / 1e6, available = mem_available() / 1e6;
 
     if (available <= 0 || need <= available) return 0;
-    return err_set(err, "%s needs %.0f MB and %.0f MB can be had", net->kind->name, need, available);
+    return err_set(err, "%s needs %.0f MB and %.0f MB can be had", net->kind->name, need,
+                   available);
 }
 
 static int begin(struct model *m, const struct split *split, struct err *err) {
@@ -126,11 +129,13 @@ static double step(struct model *m, struct seq_window *w, int n, int targets) {
 
     grad_zero(m->grad, m->net->p.n_block, m->pool);
     for (int i = 0, next, rows; i < n; i = next) {
-        for (next = i, rows = 0; next < n && rows + w[next].len <= m->net->room; next++) rows += w[next].len;
+        for (next = i, rows = 0; next < n && rows + w[next].len <= m->net->room; next++)
+            rows += w[next].len;
         sum += pass(m, w + i, next - i, targets, rng_key(step_key, (uint64_t)i));
     }
     if (f->l2 > 0)
-        for (size_t i = 0; i < m->net->p.n_block; i++) m->grad[i] += (real)f->l2 * m->net->p.data[i];
+        for (size_t i = 0; i < m->net->p.n_block; i++)
+            m->grad[i] += (real)f->l2 * m->net->p.data[i];
     adamw_step(&m->adam, &m->net->p, m->grad, f->learning_rate, &plain, m->pool);
     return sum;
 }
@@ -149,8 +154,8 @@ static void epoch(struct model *m) {
     free(w);
     m->epochs++;
     m->mean = sum / (double)m->data.targets;
-    snprintf(m->note, sizeof m->note, "%s of %d items, %zu targets: loss %.4f in epoch %ld", m->kind->name,
-             m->data.items, m->data.targets, m->mean, m->epochs);
+    snprintf(m->note, sizeof m->note, "%s of %d items, %zu targets: loss %.4f in epoch %ld",
+             m->kind->name, m->data.items, m->data.targets, m->mean, m->epochs);
 }
 
 static int fit(struct model *m, const struct split *split, struct err *err) {
@@ -162,7 +167,8 @@ static int fit(struct model *m, const struct split *split, struct err *err) {
     return 0;
 }
 
-/* Fills the batch with the user's latest events that somebody is known to have; returns their number. */
+/* Fills the batch with the user's latest events that somebody is known to have; returns their
+ * number. */
 static int pack_history(struct model *m, const struct rec_case *c) {
     const struct graph *g = c->split->known;
     const int *row = g->edge_item + g->user_row[c->at.user];
@@ -185,8 +191,9 @@ static int pack_history(struct model *m, const struct rec_case *c) {
 
 static double product(const struct model *m, const real *state, int place) {
     int C = m->net->shape.dim;
+    const real *row = m->net->p.data + m->net->table + (size_t)place * (size_t)C;
 
-    return (double)kernels_get()->dot(state, m->net->p.data + m->net->table + (size_t)place * (size_t)C, C);
+    return (double)kernels_get()->dot(state, row, C);
 }
 
 /* The least score of the catalogue: what an item gets that nobody is known to have. */
@@ -197,7 +204,8 @@ static double least(const struct model *m, const real *state) {
     return min;
 }
 
-static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores, struct err *err) {
+static int score(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                 struct err *err) {
     struct model *m = state;
     const real *last;
     double floor = NAN;
@@ -226,13 +234,13 @@ static const char *note(const void *state) {
 
 const struct family family_sasrec = {
     .name = "sasrec", .options = "heads " OPTIONS, .trained = true,
-    .own = { .dim = 64, .layers = 2, .heads = 2, .hidden = 256, .length = 50, .epochs = 40, .batch = 2048,
-             .learning_rate = 1e-3, .dropout = 0.5 },
+    .own = { .dim = 64, .layers = 2, .heads = 2, .hidden = 256, .length = 50, .epochs = 40,
+             .batch = 2048, .learning_rate = 1e-3, .dropout = 0.5 },
     .make = make_sasrec, .score = score, .note = note, .drop = drop
 };
 const struct family family_gru4rec = {
     .name = "gru4rec", .options = OPTIONS, .trained = true,
-    .own = { .dim = 64, .layers = 1, .heads = 1, .hidden = 128, .length = 50, .epochs = 50, .batch = 2048,
-             .learning_rate = 1e-3, .dropout = 0.3 },
+    .own = { .dim = 64, .layers = 1, .heads = 1, .hidden = 128, .length = 50, .epochs = 50,
+             .batch = 2048, .learning_rate = 1e-3, .dropout = 0.3 },
     .make = make_gru4rec, .score = score, .note = note, .drop = drop
 };

@@ -21,7 +21,8 @@ static void find_places(struct seq_data *d, const struct split *s) {
     d->name = mem_alloc((size_t)g->items, sizeof *d->name);
     for (int c = 0; c < g->items; c++) d->place[c] = -1;
     for (int u = 0; u < g->users; u++)
-        for (size_t i = 0; i < row_length(s, u); i++) d->place[g->edge_item[g->user_row[u] + i]] = 0;
+        for (size_t i = 0; i < row_length(s, u); i++)
+            d->place[g->edge_item[g->user_row[u] + i]] = 0;
     for (int c = 0; c < g->items; c++) {
         if (d->place[c] < 0) continue;
         d->name[d->items] = c;
@@ -42,7 +43,8 @@ void seq_data_make(struct seq_data *d, const struct split *split) {
         size_t length = row_length(split, u);
 
         if (length < 2) continue;
-        for (size_t i = 0; i < length; i++) d->item[n++] = d->place[g->edge_item[g->user_row[u] + i]];
+        for (size_t i = 0; i < length; i++)
+            d->item[n++] = d->place[g->edge_item[g->user_row[u] + i]];
         d->targets += length - 1;
         d->user[d->users++] = u;
         d->row[d->users] = n;
@@ -63,8 +65,9 @@ struct windows {
     size_t n, cap;
 };
 
-/* The first window has all of its targets, whose earlier events it holds; each later one the next `half`,
- * but for the second, which has fewer by chance, so that places of the network and events meet anew. */
+/* The first window has all of its targets, whose earlier events it holds; each later one the next
+ * `half`, but for the second, which has fewer by chance, so that places of the network and events
+ * meet anew. */
 static void cut(struct windows *out, const struct seq_data *d, int k, int length, struct rng *r) {
     int n = (int)(d->row[k + 1] - d->row[k]) - 1, half = length - length / 2;
     int done = n < length ? n : length, next = half - (int)rng_below(r, (uint64_t)half);
@@ -81,8 +84,10 @@ static void cut(struct windows *out, const struct seq_data *d, int k, int length
     }
 }
 
-size_t seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch, struct seq_window **windows) {
-    struct rng r = { .seed = seed, .stream = rng_bits(seed, rng_stream("windows", NULL), (uint64_t)epoch) };
+size_t seq_windows(const struct seq_data *d, int length, uint64_t seed, long epoch,
+                   struct seq_window **windows) {
+    uint64_t stream = rng_bits(seed, rng_stream("windows", NULL), (uint64_t)epoch);
+    struct rng r = { .seed = seed, .stream = stream };
     struct windows w = { 0 };
 
     for (int k = 0; k < d->users; k++) cut(&w, d, k, length, &r);
@@ -131,8 +136,8 @@ static int draw_negative(const struct seq_data *d, int user, uint64_t key, size_
 }
 
 /* Event number `event` of the data, which is at place t of its window. */
-static void pack_event(struct seq_batch *b, const struct seq_data *d, const struct seq_window *w, int t,
-                       const uint64_t *draws) {
+static void pack_event(struct seq_batch *b, const struct seq_data *d, const struct seq_window *w,
+                       int t, const uint64_t *draws) {
     size_t event = w->at + (size_t)t;
 
     if (t >= w->len - w->targets) {

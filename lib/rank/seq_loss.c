@@ -46,7 +46,8 @@ void seq_loss_make(struct seq_loss *l, struct seq_net *net, enum fit_loss kind) 
     *l = (struct seq_loss){ .net = net, .kind = kind, .chunk = chunk_of(net) };
     l->dout = mem_aligned(states, sizeof *l->dout);
     l->losses = mem_alloc((size_t)net->room, sizeof *l->losses);
-    if (kind == FIT_FULL) l->scores = mem_aligned((size_t)l->chunk * (size_t)padded(net), sizeof *l->scores);
+    if (kind == FIT_FULL)
+        l->scores = mem_aligned((size_t)l->chunk * (size_t)padded(net), sizeof *l->scores);
 }
 
 void seq_loss_free(struct seq_loss *l) {
@@ -98,7 +99,8 @@ static double softplus(double x, double *slope) {
 
 /* One item of one target: sign -1 is to score high, 1 low. Returns the loss. */
 static double binary(const struct job *j, int target, int item, int sign, real *grad) {
-    size_t C = (size_t)j->l->net->shape.dim, row = j->l->net->table + (size_t)item * C, at = (size_t)target * C;
+    size_t C = (size_t)j->l->net->shape.dim, row = j->l->net->table + (size_t)item * C,
+        at = (size_t)target * C;
     const real *h = j->out + at, *e = j->l->net->p.data + row;
     double slope, loss = softplus(sign * (double)j->k->dot(h, e, (int)C), &slope);
     real d = (real)(sign * slope) * j->weight;
@@ -111,7 +113,8 @@ static double binary(const struct job *j, int target, int item, int sign, real *
 static void bce(struct seq_loss *l, const struct job *j, real *grad) {
     memset(l->dout, 0, (size_t)j->b->n * (size_t)l->net->shape.dim * sizeof *l->dout);
     for (int i = 0; i < j->b->n; i++)
-        l->losses[i] = binary(j, i, j->b->target[i], -1, grad) + binary(j, i, j->b->negative[i], 1, grad);
+        l->losses[i] = binary(j, i, j->b->target[i], -1, grad) + binary(j, i, j->b->negative[i], 1,
+                                                                        grad);
 }
 
 double seq_loss_run(struct seq_loss *l, const struct seq_batch *b, const real *out, double weight,

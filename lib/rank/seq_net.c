@@ -54,13 +54,15 @@ void seq_net_free(struct seq_net *net) {
 void seq_normal(struct seq_net *net, const struct tensor *t, double deviation, uint64_t seed) {
     struct rng r = rng_start(seed, "start", t->name);
 
-    for (size_t i = 0; i < t->n; i++) net->p.data[t->offset + i] = (real)(deviation * rng_normal(&r));
+    for (size_t i = 0; i < t->n; i++)
+        net->p.data[t->offset + i] = (real)(deviation * rng_normal(&r));
 }
 
 void seq_uniform(struct seq_net *net, const struct tensor *t, double bound, uint64_t seed) {
     struct rng r = rng_start(seed, "start", t->name);
 
-    for (size_t i = 0; i < t->n; i++) net->p.data[t->offset + i] = (real)(bound * (2 * rng_real(&r) - 1));
+    for (size_t i = 0; i < t->n; i++)
+        net->p.data[t->offset + i] = (real)(bound * (2 * rng_real(&r) - 1));
 }
 
 real *seq_piece(real *base, size_t *used, size_t n) {
@@ -72,13 +74,15 @@ real *seq_piece(real *base, size_t *used, size_t n) {
 
 void seq_gather(const struct seq_batch *b, real *to, const real *from, int C) {
     for (int i = 0; i < b->n; i++)
-        memcpy(to + (size_t)i * (size_t)C, from + (size_t)b->row[i] * (size_t)C, (size_t)C * sizeof *to);
+        memcpy(to + (size_t)i * (size_t)C, from + (size_t)b->row[i] * (size_t)C,
+               (size_t)C * sizeof *to);
 }
 
 void seq_spread(const struct seq_batch *b, real *to, const real *from, int C) {
     memset(to, 0, (size_t)b->rows * (size_t)C * sizeof *to);
     for (int i = 0; i < b->n; i++)
-        memcpy(to + (size_t)b->row[i] * (size_t)C, from + (size_t)i * (size_t)C, (size_t)C * sizeof *to);
+        memcpy(to + (size_t)b->row[i] * (size_t)C, from + (size_t)i * (size_t)C,
+               (size_t)C * sizeof *to);
 }
 
 struct sums {
@@ -91,11 +95,12 @@ static void sum_columns(void *ctx, int begin, int end, int part) {
     const struct sums *s = ctx;
 
     (void)part;
-    kernels_get()->column_sums(s->sum + begin, s->a + begin, s->b ? s->b + begin : NULL, s->rows, end - begin,
-                               (size_t)s->C);
+    kernels_get()->column_sums(s->sum + begin, s->a + begin, s->b ? s->b + begin : NULL, s->rows,
+                               end - begin, (size_t)s->C);
 }
 
-void seq_column_sums(const struct seq_net *net, real *sum, const real *a, const real *b, int rows, int C) {
+void seq_column_sums(const struct seq_net *net, real *sum, const real *a, const real *b, int rows,
+                     int C) {
     struct sums s = { sum, a, b, rows, C };
 
     rows_run(net->pool, C, COLUMNS, sum_columns, &s);
@@ -113,7 +118,8 @@ static void embed_rows(void *ctx, int begin, int end, int part) {
 
     (void)part;
     for (int r = begin; r < end; r++)
-        memcpy(j->x + r * C, j->net->p.data + j->net->table + (size_t)j->b->item[r] * C, C * sizeof *j->x);
+        memcpy(j->x + r * C, j->net->p.data + j->net->table + (size_t)j->b->item[r] * C,
+               C * sizeof *j->x);
 }
 
 void seq_embed(const struct seq_net *net, const struct seq_batch *b, real *x) {
@@ -122,9 +128,11 @@ void seq_embed(const struct seq_net *net, const struct seq_batch *b, real *x) {
     rows_run(net->pool, b->rows, PART, embed_rows, &j);
 }
 
-void seq_embed_backward(const struct seq_net *net, const struct seq_batch *b, const real *dx, real *grad) {
+void seq_embed_backward(const struct seq_net *net, const struct seq_batch *b, const real *dx,
+                        real *grad) {
     const struct kernels *k = kernels_get();
     size_t C = (size_t)net->shape.dim;
 
-    for (int r = 0; r < b->rows; r++) k->add(grad + net->table + (size_t)b->item[r] * C, dx + r * C, C);
+    for (int r = 0; r < b->rows; r++)
+        k->add(grad + net->table + (size_t)b->item[r] * C, dx + r * C, C);
 }
