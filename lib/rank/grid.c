@@ -44,7 +44,17 @@ static const struct grid_row rows[] = {
     { BASELINE_LIGHTGCN, "learning-rate", true, 4, { 0.0005, 0.001, 0.002, 0.005 } },
     { BASELINE_LIGHTGCN, "layers", true, 4, { 1, 2, 3, 4 } },
     { BASELINE_LIGHTGCN, "reg", true, 4, { 1e-5, 1e-4, 1e-3, 1e-2 } },
-    { BASELINE_LIGHTGCN, "dim", true, 3, { 32, 64, 128 } }
+    { BASELINE_LIGHTGCN, "dim", true, 3, { 32, 64, 128 } },
+    { BASELINE_SASREC, "log-pop", false, 6, { 0, 0.1, 0.25, 0.5, 0.75, 1 } },
+    { BASELINE_SASREC, "dropout", true, 4, { 0.1, 0.2, 0.3, 0.5 } },
+    { BASELINE_SASREC, "learning-rate", true, 3, { 0.0005, 0.001, 0.002 } },
+    { BASELINE_SASREC, "length", true, 3, { 20, 50, 100 } },
+    { BASELINE_SASREC, "dim", true, 3, { 32, 64, 128 } },
+    { BASELINE_GRU4REC, "log-pop", false, 6, { 0, 0.1, 0.25, 0.5, 0.75, 1 } },
+    { BASELINE_GRU4REC, "dropout", true, 4, { 0.1, 0.3, 0.5, 0.7 } },
+    { BASELINE_GRU4REC, "learning-rate", true, 3, { 0.0005, 0.001, 0.002 } },
+    { BASELINE_GRU4REC, "length", true, 3, { 20, 50, 100 } },
+    { BASELINE_GRU4REC, "hidden", true, 3, { 64, 128, 256 } }
 };
 
 const struct grid_row *grid_row(int kind, int k) {
