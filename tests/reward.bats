@@ -138,8 +138,9 @@ parts() {
     done
     [ "$(examples/reward-brief "$rollouts" | jq -c '[.samples[].reward]')" = '[1,0,1]' ]
     [ "$(reward --quiet "$rollouts" | examples/reward-breadth | jq -c '[.samples[].parts.breadth * 3]')" = '[1,2,0]' ]
-    diff <(reward --quiet "$rollouts" | jq -c '[.samples[].reward]') \
-        <(reward --quiet "$rollouts" | examples/reward-breadth | jq -c '[.samples[] | .reward - .parts.breadth / 2]')
+    diff <(reward --quiet "$rollouts" | jq -c '[.samples[] | .reward * 1e9 | round]') \
+        <(reward --quiet "$rollouts" | examples/reward-breadth |
+          jq -c '[.samples[] | (.reward - .parts.breadth / 2) * 1e9 | round]')
     run jq -c '.samples[] |= . + {reward: (.text | length)}' "$rollouts"
     [ "$(jq -c '[.samples[].reward]' <<< "$output")" = '[16,23,5]' ]
 }
