@@ -226,17 +226,18 @@ same() {
 @test "rl-update: --min-entropy ends a run that collapses, with nothing of the call saved" {
     # What is likely is rewarded: entropy falls.
     jq -c '.samples[] |= . + {reward: (.logprobs | add / length)}' "$eight" > likely.jsonl
-    rl-update -m "$sft" -o free --lr 0.003 --epochs 12 likely.jsonl > metrics
+    free="--lr 0.001 --clip-low 1 --clip-high 100"
+    rl-update -m "$sft" -o free $free --epochs 12 likely.jsonl > metrics
     jq -es '.[11].entropy < 0.8 * .[0].entropy' metrics
     least=$(jq -s '.[0].entropy * 0.9' metrics)
     rl-update -m "$sft" -o run likely.jsonl > /dev/null
-    run -1 --separate-stderr rl-update -o run --off-policy --lr 0.003 --epochs 12 --min-entropy "$least" likely.jsonl
+    run -1 --separate-stderr rl-update -o run --off-policy $free --epochs 12 --min-entropy "$least" likely.jsonl
     [[ "$stderr" =~ ^'rl-update: step '([0-9]+)' leaves an entropy of '[0-9.]+' a token, less than '[0-9.]+': the run collapses; the last checkpoint stays'$ ]]
     [ "${BASH_REMATCH[1]}" -gt 2 ]
     [ "${BASH_REMATCH[1]}" -le 13 ]
     [ "$(ls run | tr '\n' ' ')" = 'last lock step-1 ' ]
     # The last step's is looked at, too; where all is well nothing changes.
-    run -1 --separate-stderr rl-update -o run --off-policy --lr 0.003 --epochs $((BASH_REMATCH[1] - 1)) \
+    run -1 --separate-stderr rl-update -o run --off-policy $free --epochs $((BASH_REMATCH[1] - 1)) \
         --min-entropy "$least" likely.jsonl
     [[ "$stderr" == *"leaves an entropy of"* ]]
     rl-update -m "$sft" -o guarded --min-entropy "$least" likely.jsonl > metrics
