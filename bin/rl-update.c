@@ -3,6 +3,7 @@
  * in   rewarded records: {"id","model","prompt","samples":[{"tokens","logprobs","reward",...},...]}
  * out  a metric record per optimizer step; the model and what the next call needs, in a run folder */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,12 +195,13 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
  * one before it is the last whose samples were in bounds. */
 static int check_length(struct update *u, struct err *err) {
     double length = u->in.stats.tokens / u->in.stats.samples;
+    char good[32] = "the model it began with";
 
     if (!(u->first_length > 0)) u->first_length = length;
     if (!(u->o->max_growth > 0) || length <= u->o->max_growth * u->first_length) return 0;
+    if (u->sampled) snprintf(good, sizeof good, "step-%ld", u->sampled);
     return err_set(err, "samples have %.1f tokens, more than %g times the %.1f of the run's first call: it collapses; "
-                   "no step is taken, the last good one is step-%ld", length, u->o->max_growth, u->first_length,
-                   u->sampled);
+                   "no step is taken, the last good one is %s", length, u->o->max_growth, u->first_length, good);
 }
 
 static int check_entropy(const struct update *u, double entropy, double tokens, struct err *err) {

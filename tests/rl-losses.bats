@@ -256,4 +256,7 @@ same() {
     diff -r before run
     [ -e run/step-2 ]
     grow 60 | rl-update -o run --off-policy > metrics
+    rl-update -m "$sft" -o one "$eight" > metrics
+    run -1 --separate-stderr rl-update -o one --off-policy --max-length-growth 1.5 <(grow 60)
+    [[ "$stderr" == *"; no step is taken, the last good one is the model it began with" ]]
 }
