@@ -37,10 +37,10 @@ lib/libr2rec64.a: $(LIB64)
 	rm -f $@ && $(AR) rcsD $@ $^
 
 %.o: %.c
-	$(CC) $(R2FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(R2FLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 %.d64.o: %.c
-	$(CC) $(R2FLAGS) -DREAL_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) $(R2FLAGS) -DREAL_DOUBLE $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BIN) $(BENCH) $(filter-out $(UNIT64),$(UNIT)): %: %.o lib/libr2rec.a
 	$(LINK)
@@ -50,7 +50,7 @@ $(UNIT64): %: %.d64.o lib/libr2rec64.a lib/libr2rec.a
 
 out/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZCC) -fsanitize=fuzzer-no-link -MMD -c -o $@ $<
+	$(FUZZCC) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
 out/fuzz/lib.a: $(patsubst %,out/fuzz/%,$(filter-out lib/tensor/%,$(LIB))) $(filter lib/tensor/%,$(LIB))
 $(FUZZ): out/fuzz/%: out/fuzz/fuzz/%.o out/fuzz/lib.a

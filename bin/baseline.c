@@ -72,6 +72,7 @@ static int learn(struct run *run, const char *train) {
     }
     if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
     jsonl_close(&in);
+    case_reader_next(&run->reader);
     return r;
 }
 

@@ -161,6 +161,13 @@ static int run_block(struct sampling *s, int n, struct err *err) {
     return r;
 }
 
+static void tell(const struct case_set *set) {
+    const char *leak = case_options_leak(&set->o);
+
+    if (leak) cli_note(&cli, "%s", leak);
+    if (set->note.n) cli_note(&cli, "%s", set->note.s);
+}
+
 /* The cases of a split, drawn here. What was drawn before a case that cannot be is written. */
 static int sample_split(struct sampling *s, const struct graph *g, struct err *err) {
     struct progress p;
@@ -168,8 +175,7 @@ static int sample_split(struct sampling *s, const struct graph *g, struct err *e
     int n = 0, r, w = 0;
 
     if ((r = case_set_make(&set, g, &s->o->cases, err))) return r;
-    if (s->o->cases.split.kind == SPLIT_LOO && !s->o->quiet)
-        cli_note(&cli, "loo shows every model other users' later events; --protocol global does not");
+    if (!s->o->quiet) tell(&set);
     s->set = &set;
     p = progress_start("cases", (double)set.n, s->o->quiet);
     for (size_t i = 0; i < set.n && !r && !w; i++) {
@@ -245,11 +251,13 @@ int main(int argc, char **argv) {
     struct err err;
     int r;
 
+    if (case_options_check(&o.cases, &err)) cli_usage(&cli, "%s", err.msg);
     if (chain_law_parse(&s.law, o.law, &err) || (s.facts = facts_parse(s.which, o.facts, &err)) < 0)
         cli_usage(&cli, "%s", err.msg);
     s.pool = pool_new((int)o.threads);
     r = run(&s, files, &err);
     if (r) cli_complain(&cli, NULL, 0, err.msg);
     pool_free(s.pool);
+    free(o.cases.exclude.values);
     return cli_finish(&cli) | (r ? EXIT_DATA : EXIT_OK);
 }

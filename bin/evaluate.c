@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/cli.h"
-#include "base/mem.h"
+#include "base/operand.h"
 #include "base/table.h"
 #include "io/jsonl.h"
 #include "rank/runs.h"
@@ -171,38 +171,6 @@ static void print_pairs(const struct runs *rs, const struct run *against) {
     table_free(&t);
 }
 
-struct operand {
-    char *name;
-    const char *file;       /* borrowed from argv */
-};
-
-/* NAME=FILE, or FILE, whose name is its base without ".jsonl". */
-static struct operand split_operand(const char *operand) {
-    const char *equals = strchr(operand, '='), *slash = strrchr(operand, '/');
-    const char *base = equals || !slash ? operand : slash + 1;
-    struct operand o = { mem_strdup(base), equals ? equals + 1 : operand };
-    size_t n = strlen(o.name);
-
-    if (equals) o.name[equals - operand] = 0;
-    else if (n > 6 && !strcmp(o.name + n - 6, ".jsonl")) o.name[n - 6] = 0;
-    if (!*o.name || !*o.file) cli_usage(&cli, "an operand is name=file or file, not '%s'", operand);
-    return o;
-}
-
-/* The operands, of which each must have a name of its own. Returns their number. */
-static size_t split_operands(struct operand **list, char **operands) {
-    size_t n = 0, cap = 0;
-
-    for (*list = NULL; operands[n]; n++) {
-        *list = mem_grow(*list, n, &cap, sizeof **list);
-        (*list)[n] = split_operand(operands[n]);
-        for (size_t k = 0; k < n; k++)
-            if (!strcmp((*list)[k].name, (*list)[n].name))
-                cli_usage(&cli, "two runs are named '%s'", (*list)[n].name);
-    }
-    return n;
-}
-
 static void check_against(const struct operand *list, size_t n, const char *against) {
     size_t k = 0;
 
@@ -232,9 +200,9 @@ static int read_runs(struct runs *rs, const struct operand *list, size_t n) {
 
 int main(int argc, char **argv) {
     struct options o = { 0 };
-    char **operands = cli_parse(&cli, &o, argc, argv), *only_stdin[] = { "-", NULL };
+    char **operands = cli_parse(&cli, &o, argc, argv);
     struct operand *list;
-    size_t n = split_operands(&list, *operands ? operands : only_stdin);
+    size_t n = operand_list(&list, operands, &cli);
     struct runs rs = { .keep = o.against };
     const struct run *against = NULL;
     int r;
@@ -249,7 +217,6 @@ int main(int argc, char **argv) {
         write_records(&rs, against);
     }
     runs_free(&rs);
-    for (size_t i = 0; i < n; i++) free(list[i].name);
-    free(list);
+    operand_free(list, n);
     return cli_finish(&cli) | (r < 0 ? EXIT_DATA : EXIT_OK);
 }

@@ -1,7 +1,7 @@
 /* graphload — data sets as they are published → graph records.
  *
- * in   MovieLens 100K and 1M, RecBole atomic files, Amazon reviews and metadata, CSV and TSV, graph
- *      records, graph files
+ * in   MovieLens 100K and 1M, RecBole atomic files, LLaRA's rows, Amazon reviews and metadata, CSV
+ *      and TSV, graph records, graph files
  * out  {"item":"318","title":"...","year":1994,"genres":["Crime"]}, one per item, then
  *      {"user":"1","item":"318","rating":5,"time":978300760}, one per event */
 #include <string.h>

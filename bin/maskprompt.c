@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cli.h"
+#include "base/ids.h"
 #include "io/jsonl.h"
 #include "text/bpe.h"
 #include "text/prompt.h"
@@ -64,6 +65,7 @@ static bool fits(void *ctx, const char *text, size_t n) {
 
 struct job {
     struct options o;
+    struct ids ids;             /* of the cases read */
     struct template *t;
     struct budget b;
 };
@@ -100,10 +102,23 @@ static int write_prompts(struct job *j, const json_t *rec, struct err *err) {
     return j->o.p.form == FORM_RATE ? write_ratings(j, rec, err) : write_prompt(j, rec, 0, err);
 }
 
-static int write_case(struct job *j, json_t *rec, struct err *err) {
-    json_t *ordered = j->o.order == ORDER_EVIDENCE ? view_sorted(rec, err) : json_incref(rec);
-    int r = ordered ? write_prompts(j, ordered, err) : -1;
+/* A case without an id is refused where its prompt is made. */
+static int note_id(struct job *j, const json_t *rec, struct err *err) {
+    const char *id = json_string_value(json_object_get(rec, "id"));
+    size_t n = j->ids.n;
 
+    if (!id) return 0;
+    if (n == IDS_MAX) return err_set(err, "more than %zu cases", IDS_MAX);
+    return ids_add(&j->ids, id, strlen(id)) == n ? 0 : err_set(err, "case %s was read before", id);
+}
+
+static int write_case(struct job *j, json_t *rec, struct err *err) {
+    json_t *ordered;
+    int r;
+
+    if (note_id(j, rec, err)) return -1;
+    ordered = j->o.order == ORDER_EVIDENCE ? view_sorted(rec, err) : json_incref(rec);
+    r = ordered ? write_prompts(j, ordered, err) : -1;
     json_decref(ordered);
     return r;
 }
@@ -143,5 +158,6 @@ int main(int argc, char **argv) {
     template_free(j.t);
     bpe_free(j.b.bpe);
     free(j.b.ids.id);
+    ids_free(&j.ids);
     return cli_finish(&cli) | (r < 0 ? EXIT_DATA : EXIT_OK);
 }

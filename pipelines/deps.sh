@@ -4,7 +4,7 @@
 set -eu
 
 packages="gcc make libc6-dev libopenblas-pthread-dev libjansson-dev libpcre2-dev libutf8proc-dev zlib1g-dev
-    bats mandoc bsdextrautils jq time $*"
+    bats mandoc bsdextrautils jq time gnuplot-nox $*"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "deps: not Debian or Ubuntu; install what these packages hold:" $packages >&2

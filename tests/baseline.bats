@@ -120,21 +120,51 @@ scores() {
     [ "$(scores --model markov)" = '[0,0,2]' ]
     # A training case knows what is before its own time: u1's C of day 3 is not told of the days 3 and later.
     candidates -q --split train --protocol global --cut 0.99 --min-history 1 --negatives 1 "$graph" |
-        jq -c 'select(.id == "u1#3") | .target = 0 | .candidates = [{item:"C"},{item:"D"},{item:"B"}]' > "$cases"
-    [ "$(scores --model pop)" = '[1,1,3]' ]
-    [ "$(scores --model pop --days 1)" = '[0,1,2]' ]
-    [ "$(scores --model markov)" = '[0,0,2]' ]
-    # Users of A, B: u1, u2; of B: u3; of C, F, D: u4. [2 2 0..; 2 3 0..] + 1 of A, B: B[A,B] = 2/3
-    [ "$(scores --model ease --lambda 1)" = '[0,0,0.666667]' ]
+        jq -c 'select(.id == "u1#3") | .target = 0 | .candidates = [{item:"C"},{item:"D"},{item:"F"}]' > "$cases"
+    [ "$(scores --model pop)" = '[1,1,1]' ]
+    [ "$(scores --model pop --days 1)" = '[0,1,1]' ]
+    # Only u4 is known to have them, who had neither A nor B; on day 8 u2 takes D after both.
+    [ "$(scores --model markov)" = '[0,0,0]' ]
+    [ "$(scores --model ease --lambda 1)" = '[0,0,0]' ]
+}
+
+@test "baseline: users learns from training users alone" {
+    # Training users 1 .. 8 have A B, then C or D; 9 and 10 are held. 10 had A, C, Z, which nobody else has, and takes D.
+    for u in 1 2 3 4 5 6 7 8 9 10; do
+        items=(A B $([ $((u % 2)) = 1 ] && echo C || echo D) E$u)
+        case $u in [1-8]) unset 'items[3]' ;; 9) items=(D B A C) ;; 10) items=(A C Z D) ;; esac
+        for item in "${items[@]}"; do echo "{\"user\":\"$u\",\"item\":\"$item\",\"time\":$((u * 86400))}"; done
+    done > "$graph"
+    candidates -q --protocol users --split test --min-history 1 --negatives 1 "$graph" |
+        jq -c '.target = 0 | .candidates = [{item:"D"},{item:"B"}]' > "$cases"
+    [ "$(jq -r '.id' "$cases")" = '10#4' ]
+    [ "$(scores --model pop)" = '[4,8]' ]
+    [ "$(scores --model pop --days 1.5)" = '[1,2]' ]
+    # D: 4/sqrt(8 4); B: 8/8 + 4/sqrt(8 4)
+    [ "$(scores --model itemknn)" = '[0.707107,1.707107]' ]
+    [ "$(scores --model markov)" = '[4,8]' ]
+    # The ridge regression of the rows A B C and A B D, each four times.
+    [ "$(scores --model ease --lambda 1)" = '[-0.226415,0.923077]' ]
 }
 
 @test "baseline: chainvote repeats the counts" {
     [ "$(scores --model chainvote)" = '[5,3,0]' ]
 }
 
-# train_cases EXTRA...: one training case of two candidates for each.
+# train_cases EXTRA...: one training case of two candidates for each, as permutations of one case.
 train_cases() {
-    for extra; do make_case train u2 "$extra" B C; done > "$BATS_TEST_TMPDIR/train.jsonl"
+    local k=1
+    for extra; do
+        k=$((k + 1))
+        make_case train u2 "$extra" B C | jq -c ".id += \"~$k\""
+    done > "$BATS_TEST_TMPDIR/train.jsonl"
+}
+
+@test "baseline: refuses a case that was read before, but learns from and scores the same one" {
+    make_case train u2 '{"counts":[4,1],"chains":[[],[]]}' B C > "$BATS_TEST_TMPDIR/train.jsonl"
+    cp "$BATS_TEST_TMPDIR/train.jsonl" "$cases"
+    [ "$(scores --model logistic --train "$BATS_TEST_TMPDIR/train.jsonl" | jq length)" = 2 ]
+    refuses "$cases:1: case u2#2 was read before" "$cases" "$cases"
 }
 
 @test "baseline: logistic learns how far to trust the counts" {

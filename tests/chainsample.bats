@@ -257,7 +257,7 @@ wrong() {
     wrong '.source.graph = 1' '"source": "graph" is missing or not a string'
     wrong '.source.graph = "00"' "the case is of graph 00, not of this one, $graph"
     wrong 'del(.source.split)' '"source": "split" is missing or not a string'
-    wrong '.source.split = "time"' '"source": "split" is not loo or global'
+    wrong '.source.split = "time"' '"source": "split" is not loo, global or users'
     wrong '.source.split = "global"' '"source": "cut" is missing or not a number'
     wrong '.source += {split: "global", cut: 2}' '"source": "cut" is not from 0 to 1'
     wrong 'del(.id)' '"id" is missing or not a string'
@@ -274,6 +274,21 @@ wrong() {
     wrong '.candidates[3].item = "i121"' 'item i121 is not in the graph'
     wrong '.candidates |= reverse' \
           "the target of case $id is item $target in the graph, not $(head -n 1 "$test" | jq -r '.candidates[19 - .target].item')"
+    other='(if .target == 3 then 4 else 3 end)'
+    item=$(head -n 1 "$test" | jq -r ".candidates[$other].item")
+    wrong ".candidates += [.candidates[$other]]" "case $id has item $item twice among its candidates"
+    item=$(head -n 1 "$test" | jq -r '.history[0].item')
+    wrong ".candidates[$other].item = .history[0].item" "candidate $item of case $id is an item that the user had"
+    # The last of many: nothing of his row before the target is a candidate, known or not.
+    wrong '.candidates |= map(select(.item != "'$target'")) | .target = 0' \
+          "the target of case $id is item $target in the graph, not $(head -n 1 "$test" | jq -r "[.candidates[].item] - [\"$target\"] | .[0]")"
+    for other in "$id~1" "$id~0" "$id~" "$id~x" "$id~2x" "$id~2~3"; do
+        wrong ".id = \"$other\"" "case $other of user $user does not exist in this split of the graph"
+    done
+    { head -n 1 "$test"; head -n 1 "$test" | jq -c '.id += "~2"'; head -n 1 "$test"; } > "$BATS_TEST_TMPDIR/in"
+    run -1 --separate-stderr chainsample --quiet --cases "$BATS_TEST_TMPDIR/in" "$world"
+    [ "${#lines[@]}" = 2 ]
+    [ "$stderr" = "chainsample: $BATS_TEST_TMPDIR/in:3: case $id was read before" ]
 }
 
 @test "chainsample: the examples of its manual page run" {

@@ -54,6 +54,8 @@ seeds_load() {
     printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n7\t1\t3.0\t881250949.0\n\0' > "$1/x.inter"
     printf '{"reviewerID":"A","asin":"B","overall":5.0,"unixReviewTime":100}\n\0' > "$1/reviews"
     printf 'userId,movieId,rating,timestamp,title\n1,1,4.0,964982703,"A ""B"" (1999)"\n\0' > "$1/ratings.csv"
+    printf '{"user_id":7,"seq":[[4,5],[9,0]],"len_seq":1,"next":[3,4]}\n{"seq":[1,9],"len_seq":1,"next":2}\n\0' > "$1/rows"
+    printf '7\t4:5 3:3.5\n8\t1:1\n\0' > "$1/train.sequences.tsv"
     printf "$records\0" > "$1/records"
     printf "$records" | gzip > "$1/records.gz"
     printf '\0' >> "$1/records.gz"

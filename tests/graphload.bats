@@ -70,6 +70,63 @@ graphload: 3 events dropped for later ones of the same pair
 graphload: 1 users, 4 items, 4 events' ]
 }
 
+@test "graphload: reads LLaRA's rows, whose padding is left out and whose rated items count from 0" {
+    mkdir llara
+    printf '7\t0:4 3:5 2:3\n8\t5:3\n' > llara/train.sequences.tsv
+    cat > llara/val.jsonl <<'END'
+{"user_id": 5, "seq": [[1, 4], [0, 3], [9, 0]], "len_seq": 2, "next": [4, 5]}
+END
+    cat > llara/test.jsonl <<'END'
+{"user_id": "x", "seq": [[9, 0], [9, 0], [9, 0]], "len_seq": 1, "next": [2, 4]}
+{"user_id": 3, "seq": [[2, 4], [1, 5], [0, 1]], "len_seq": 3, "next": [3, 5]}
+END
+    printf '1::One (1995)::Drama\n3::Three::War\n' > movies.dat
+    run -0 --separate-stderr graphload llara movies.dat
+    [ "$(jq -r 'select(.user) | .user + ":" + .item + "=" + (.rating | tostring)' <<< "$output" | xargs)" = \
+      '7:1=4 7:4=5 7:3=3 8:6=3 5:2=4 5:1=3 5:5=5 x:3=4 3:3=4 3:2=5 3:1=1 3:4=5' ]
+    [ "$(jq -c 'select(.title)' <<< "$output" | head -n 1)" = '{"item":"1","title":"One","year":1995,"genres":["Drama"]}' ]
+    [ "$stderr" = 'graphload: 12 events without a time: times are left out, the order of reading counts
+graphload: 5 users, 6 items, 12 events' ]
+    diff <(graphload -q llara) <(graphload -q --format llara llara/{train.sequences.tsv,val.jsonl,test.jsonl})
+    cp llara/val.jsonl llara/train.first100.jsonl
+    run -0 --separate-stderr graphload llara
+    [ "${stderr_lines[0]}" = 'graphload: llara holds several data sets; llara is read' ]
+}
+
+@test "graphload: reads LLaRA's rows without users and ratings as users of their own" {
+    mkdir steam
+    printf '0::Ironbound (2014)\n1::Two::2\n2::\n3::Not seen\n' > steam/id2name.txt
+    echo '{"row": 40, "seq": [0, 9, 9], "len_seq": 1, "next": 1}' > steam/train.sample2.jsonl
+    echo '{"seq": [9, 9, 9], "len_seq": 1, "next": 2}' > steam/val.jsonl
+    printf '%s\n' '{"seq": [1, 0, 2], "len_seq": 3, "next": 4}' '{"seq": [2, 9, 9], "len_seq": 1, "next": 0}' > steam/test.jsonl
+    run -0 graphload -q steam
+    [ "$output" = '{"item":"0","title":"Ironbound (2014)"}
+{"item":"1","title":"Two::2"}
+{"item":"2"}
+{"user":"train:40","item":"0"}
+{"user":"train:40","item":"1"}
+{"user":"val:1","item":"2"}
+{"user":"test:1","item":"1"}
+{"user":"test:1","item":"0"}
+{"user":"test:1","item":"2"}
+{"user":"test:1","item":"4"}
+{"user":"test:2","item":"2"}
+{"user":"test:2","item":"0"}' ]
+}
+
+@test "graphload: LLaRA's parts are the split by users" {
+    mkdir llara
+    for u in 1 2 3 4 5 6 7 8; do printf '%d\t%d:3 11:4 12:5\n' $u $u; done > llara/train.sequences.tsv
+    echo '{"user_id": 20, "seq": [[11, 4], [1, 5]], "len_seq": 2, "next": [12, 5]}' > llara/val.jsonl
+    echo '{"user_id": 30, "seq": [[12, 4], [1, 5]], "len_seq": 2, "next": [11, 5]}' > llara/test.jsonl
+    graphload -q llara > graph
+    split() { candidates -q --protocol users --min-history 1 --negatives 2 --split "$1" graph |
+              jq -r '"\(.user):\(.candidates[.target].item)"' | xargs; }
+    [ "$(split valid)" = 20:13 ]
+    [ "$(split test)" = 30:12 ]
+    [ "$(split train)" = '1:12 1:13 2:12 2:13 3:12 3:13 4:12 4:13 5:12 5:13 6:12 6:13 7:12 7:13 8:12 8:13' ]
+}
+
 @test "graphload: reads Amazon's reviews and metadata of three decades" {
     cat > reviews.json <<'END'
 {"overall": 5.0, "reviewerID": "R1", "asin": "B1", "unixReviewTime": 1529193600, "reviewText": "long"}
@@ -203,7 +260,7 @@ $events")
     [ "$stderr" = 'graphload: both: several folders hold data sets: ml-100k, other' ]
     mkdir empty
     run -1 --separate-stderr graphload empty
-    [ "$stderr" = 'graphload: empty: no file of a data set that is known: u.data, ratings.dat, *.inter, ratings.csv, *.json, *.jsonl' ]
+    [ "$stderr" = 'graphload: empty: no file of a data set that is known: u.data, ratings.dat, *.inter, train.sequences.tsv, id2name.txt, ratings.csv, *.json, *.jsonl' ]
 }
 
 @test "graphload: takes a line of any length, and one that is UTF-8 for Latin-1 if told so" {
@@ -244,7 +301,21 @@ fails() {
     fails '1\t2\t3\t4\n1\t2\tnan\t4\n' 'in:2: the rating "nan" is not a number'
     fails '1\t2\t3\t4\n1\t2\t3\t1e30\n' 'in:2: the time "1e30" is not a number of seconds'
     fails '1|x\n' 'in:1: not the 24 fields of u.item' --format ml-100k
-    fails '1::2\n' 'in:1: not the 3 fields item, title, genres'
+    fails '1::2\n' 'in:1: not the 3 fields item, title, genres' --format ml-1m
+    fails '{"seq":1,"next":2}\n' 'in:1: "seq" is missing or not an array'
+    fails '{"seq":[1],"next":2}\n' 'in:1: "len_seq" is missing or not a number'
+    fails '{"seq":[1],"len_seq":2,"next":2}\n' 'in:1: "len_seq" is not a whole number from 0 to 1'
+    fails '{"seq":[1],"len_seq":1,"next":"2"}\n' 'in:1: "next" is missing or not an item'
+    fails '{"seq":[1],"len_seq":1,"next":[2]}\n' 'in:1: "next" is missing or not an item'
+    fails '{"seq":["1"],"len_seq":1,"next":2}\n' 'in:1: "seq" holds what is not an item'
+    fails '{"seq":[1,-1],"len_seq":1,"next":2}\n' 'in:1: "seq" holds what is not an item'
+    fails '{"user_id":1.5,"seq":[1],"len_seq":1,"next":2}\n' 'in:1: "user_id" is not a name or a whole number'
+    fails '{"user_id":1}\n' 'in:1: "seq" is missing or not an array' --format llara
+    fails '1\t2:3\n\t2:3\n' 'in:2: not a user, a tab and items with ratings'
+    fails '1\t2:3 4\n' 'in:1: not "item:rating" at "4"'
+    fails '1\t2:nan\n' 'in:1: not "item:rating" at "nan"'
+    fails '1\t2:3,4:5\n' 'in:1: not "item:rating" at "3,4:5"'
+    fails '0::a\nb\n' 'in:2: not an item, :: and its name'
     fails 'a,b\n1,2\n' 'in:1: no column of items among "a, b": name one'
     fails 'item,b\n1,2\n' 'in:1: no column of users or titles among "item, b": name one'
     fails '1,2\n' 'in:1: the column of items has no number' --user-column 1

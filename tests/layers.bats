@@ -4,7 +4,7 @@ load helpers
 @test "layers: a file of lib/ includes its own layer and earlier ones only" {
     cd "$BATS_TEST_DIRNAME/.."
     run awk '
-        BEGIN { n = split("base io graph text tensor model train rank rl", order)
+        BEGIN { n = split("base io plot graph text tensor model train rank rl", order)
                 for (i = 1; i <= n; i++) place[order[i]] = i }
         /^#include "/ { split($2, part, /[\/"]/); split(FILENAME, own, "/")
                         if (part[2] in place && place[part[2]] > place[own[2]]) print FILENAME ": " $2 }

@@ -74,3 +74,42 @@ same() {
     maskprompt --levels < some.jsonl | jq -es '[.[] | .prompt[0].content | contains("the user takes")] | any | not'
     maskprompt --levels < some.jsonl | jq -es '[.[] | .levels[][:3][]? | contains("the user takes")] | any | not'
 }
+
+# Two worlds that differ in what one held-out user, the last in the file, did after his first event.
+held_worlds() {
+    held=$(candidates -q --protocol users --split "$1" --negatives 5 graph.jsonl | tail -n 1 | jq -r .user)
+    jq -c --arg u "$held" 'select(.user != $u)' graph.jsonl > "$out.others"
+    jq -c --arg u "$held" 'select(.user == $u)' graph.jsonl > "$out.his"
+    cat "$out.others" "$out.his" > "$out.a"
+    { cat "$out.others"; head -n 1 "$out.his"
+      jq -sc 'map(select(.user).item) | unique | .[:40][]' "$out.others" | grep -vxF "$(head -n 1 "$out.his" | jq .item)" |
+          jq -c --arg u "$held" '{user: $u, item: ., rating: 1, time: (4000000000 + input_line_number)}'; } > "$out.b"
+}
+
+strip() { jq -c 'del(.source)'; }
+
+@test "leaks: under users nothing depends on what another held-out user did" {
+    for part in valid test; do
+        held_worlds $part
+        for w in a b; do
+            candidates -q --protocol users --split $part --negatives 5 "$out.$w" |
+                jq -c --arg u "$held" 'select(.user != $u)' > "$out.cases.$w"
+            chainsample --quiet --cases "$out.cases.$w" --facts all "$out.$w" | strip > "$out.all.$w"
+            for model in "pop" "pop --days 365" "itemknn" "markov" "ease --recency 3"; do
+                baseline -q -m $model -g "$out.$w" "$out.cases.$w" | strip
+            done >> "$out.all.$w"
+            for law in popular hard; do
+                candidates -q --protocol users --split $part --negatives 5 --draw $law "$out.$w" |
+                    jq -c --arg u "$held" 'select(.user != $u)' | strip
+            done >> "$out.all.$w"
+        done
+        run -1 cmp -s "$out.a" "$out.b"
+        [ "$(wc -l < "$out.all.a")" -ge 30 ]
+        cmp "$out.all.a" "$out.all.b"
+    done
+    # Neighbours are training users.
+    candidates -q --protocol users --negatives 5 --min-history 1 graph.jsonl | jq -s 'map(.user) | unique' > "$out.train"
+    candidates -q --protocol users --split test --negatives 5 graph.jsonl > "$out.cases.a"
+    chainsample -q --cases "$out.cases.a" graph.jsonl |
+        jq -se --slurpfile train "$out.train" '[.[].chains[][].user] | length > 50 and (. - $train[0] == [])'
+}

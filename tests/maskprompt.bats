@@ -331,7 +331,9 @@ C003
 }
 
 @test "maskprompt: names file and line of what is wrong" {
-    { cat "$cases"; echo '{"id":'; } > "$BATS_TEST_TMPDIR/in.jsonl"
+    { jq -c '.id += "~2"' "$cases"; echo '{"id":'; } > "$BATS_TEST_TMPDIR/in.jsonl"
+    run -1 --separate-stderr maskprompt "$cases" "$cases"
+    [ "$stderr" = "maskprompt: $cases:1: case $(head -n 1 "$cases" | jq -r .id) was read before" ]
     run -1 --separate-stderr maskprompt "$cases" "$BATS_TEST_TMPDIR/in.jsonl"
     [[ "$stderr" == "maskprompt: $BATS_TEST_TMPDIR/in.jsonl:3: column "* ]]
     [ "$(wc -l <<< "$output")" = 4 ]

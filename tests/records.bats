@@ -75,8 +75,9 @@ T
     checks "$out" "graph record: event"
 }
 
-@test "records: cases of candidates are as the page says, under both protocols and for each part" {
-    for options in "--split train" "--split valid" "--split test" "--split test --protocol global"; do
+@test "records: cases of candidates are as the page says, under all protocols and for each part" {
+    for options in "--split train" "--split valid" "--split test" "--split test --protocol global" \
+        "--protocol users" "--split test --permutations 2"; do
         candidates --quiet --negatives 5 $options graph.jsonl > "$out"
         checks "$out" "$case"
     done

@@ -21,6 +21,11 @@ void case_reader_open(struct case_reader *r, const struct graph *g) {
     *r = (struct case_reader){ .all = g };
 }
 
+void case_reader_next(struct case_reader *r) {
+    ids_free(&r->ids);
+    r->ids = (struct ids){ 0 };
+}
+
 void case_reader_close(struct case_reader *r) {
     while (r->known) {
         struct case_known *next = r->known->next;
@@ -29,6 +34,7 @@ void case_reader_close(struct case_reader *r) {
         free(r->known);
         r->known = next;
     }
+    case_reader_next(r);
 }
 
 static const struct split *find_known(struct case_reader *r, int kind, double cut, enum split_part part,
@@ -51,27 +57,38 @@ static const struct split *find_known(struct case_reader *r, int kind, double cu
     return &k->split;
 }
 
+/* The index of the word that is the field's value, or -1 with a sentence. */
+static int parse_word(const json_t *obj, const char *field, const char *const *words, const char *said,
+                      struct err *err) {
+    const char *word;
+
+    if (jsonl_string(obj, field, &word, err)) return -1;
+    for (int k = 0; words[k]; k++)
+        if (!strcmp(word, words[k])) return k;
+    return err_set(err, "\"%s\" is not %s", field, said);
+}
+
 /* Reads "split" and "source", and finds or makes what they describe. */
 static int parse_source(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
-    const char *part, *graph, *kind;
+    static const char *const parts[] = { "train", "valid", "test", NULL },
+                      *const protocols[] = { "loo", "global", "users", NULL };
+    const char *graph;
     double cut = 0;
-    bool global;
     char hex[17];
     json_t *src;
+    int part, kind;
 
-    if (jsonl_string(rec, "split", &part, err) || jsonl_object(rec, "source", &src, err)) return -1;
-    if (jsonl_string(src, "graph", &graph, err) || jsonl_string(src, "split", &kind, err))
-        return err_prefix(err, "\"source\"");
+    if ((part = parse_word(rec, "split", parts, "train, valid or test", err)) < 0) return -1;
+    if (jsonl_object(rec, "source", &src, err)) return -1;
+    if (jsonl_string(src, "graph", &graph, err)) return err_prefix(err, "\"source\"");
     hash_hex(hex, r->all->hash);
     if (strcmp(graph, hex)) return err_set(err, "the case is of graph %s, not of this one, %s", graph, hex);
-    global = !strcmp(kind, "global");
-    if (!global && strcmp(kind, "loo")) return err_set(err, "\"source\": \"split\" is not loo or global");
-    if (global && jsonl_number(src, "cut", &cut, err)) return err_prefix(err, "\"source\"");
+    kind = parse_word(src, "split", protocols, "loo, global or users", err);
+    if (kind < 0 || (kind == SPLIT_GLOBAL && jsonl_number(src, "cut", &cut, err)))
+        return err_prefix(err, "\"source\"");
     if (!(cut >= 0 && cut <= 1)) return err_set(err, "\"source\": \"cut\" is not from 0 to 1");
-    c->part = !strcmp(part, "train") ? PART_TRAIN : !strcmp(part, "valid") ? PART_VALID : PART_TEST;
-    if (c->part == PART_TEST && strcmp(part, "test"))
-        return err_set(err, "\"split\" is not train, valid or test");
-    c->split = find_known(r, global ? SPLIT_GLOBAL : SPLIT_LOO, cut, c->part, err);
+    c->part = (enum split_part)part;
+    c->split = find_known(r, kind, cut, c->part, err);
     return c->split ? 0 : -1;
 }
 
@@ -81,30 +98,61 @@ static int by_event(const void *a, const void *b) {
     return x->event < y->event ? -1 : x->event > y->event;
 }
 
+/* The ordinal in "user#ordinal" or "user#ordinal~permutation", or 0. */
+static size_t find_ordinal(const char *id) {
+    const char *mark = strrchr(id, '#');
+    unsigned long long k;
+    char *end;
+
+    if (!mark || mark[1] < '1' || mark[1] > '9') return 0;
+    k = strtoull(mark + 1, &end, 10);
+    if (*end == '~' && end[1] >= '1' && end[1] <= '9' && strcmp(end, "~1")) strtoull(end + 1, &end, 10);
+    return *end ? 0 : (size_t)k;
+}
+
 /* Finds the case that "user" and the ordinal in "id" name. */
 static int parse_target(const json_t *rec, struct rec_case *c, struct err *err) {
     const struct graph *g = c->split->all;
     const struct split_case *found = NULL;
-    const char *id, *name, *mark;
+    const char *id, *name;
     struct split_case key = { 0 };
-    char *end;
+    size_t k;
     int u;
 
     if (jsonl_string(rec, "id", &id, err) || jsonl_string(rec, "user", &name, err)) return -1;
     if ((u = graph_find_user(g, name)) < 0) return err_set(err, "user %s is not in the graph", name);
-    mark = strrchr(id, '#');
-    if (mark && mark[1] >= '1' && mark[1] <= '9') {
-        unsigned long long k = strtoull(mark + 1, &end, 10);
-
-        key.event = g->user_row[u] + (size_t)k - 1;
-        if (!*end && k <= g->user_row[u + 1] - g->user_row[u])
-            found = bsearch(&key, c->split->cases, c->split->n, sizeof key, by_event);
-    }
+    k = find_ordinal(id);
+    key.event = g->user_row[u] + k - 1;
+    if (k && k <= g->user_row[u + 1] - g->user_row[u])
+        found = bsearch(&key, c->split->cases, c->split->n, sizeof key, by_event);
     if (!found) return err_set(err, "case %s of user %s does not exist in this split of the graph", id, name);
     c->id = mem_strdup(id);
     c->at = *found;
     c->history = split_history(c->split, found);
     return 0;
+}
+
+static int by_index(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Each stands once, and the user never had a negative. */
+static int check_candidates(const struct rec_case *c, struct err *err) {
+    const struct graph *g = c->split->all, *seen = c->part == PART_TRAIN ? c->split->known : g;
+    int *sorted = mem_alloc((size_t)c->n, sizeof *sorted), r = 0;
+
+    memcpy(sorted, c->candidates, (size_t)c->n * sizeof *sorted);
+    qsort(sorted, (size_t)c->n, sizeof *sorted, by_index);
+    for (int k = 0; k < c->n && !r; k++) {
+        const char *name = graph_item_name(g, sorted[k]);
+
+        if (k && sorted[k] == sorted[k - 1])
+            r = err_set(err, "case %s has item %s twice among its candidates", c->id, name);
+        else if (sorted[k] != c->at.item && graph_has(seen, c->at.user, sorted[k]))
+            r = err_set(err, "candidate %s of case %s is an item that the user had", name, c->id);
+    }
+    free(sorted);
+    return r;
 }
 
 static int parse_candidates(const json_t *rec, struct rec_case *c, struct err *err) {
@@ -126,32 +174,30 @@ static int parse_candidates(const json_t *rec, struct rec_case *c, struct err *e
         if ((item = graph_find_item(g, name)) < 0) return err_set(err, "item %s is not in the graph", name);
         c->candidates[c->n++] = item;
     }
-    if (c->candidates[c->target] == c->at.item) return 0;
+    if (c->candidates[c->target] == c->at.item) return check_candidates(c, err);
     return err_set(err, "the target of case %s is item %s in the graph, not %s", c->id,
                    graph_item_name(g, c->at.item), graph_item_name(g, c->candidates[c->target]));
 }
 
-int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
-    *c = (struct rec_case){ 0 };
-    if (parse_source(r, rec, c, err) || parse_target(rec, c, err) || parse_candidates(rec, c, err)) {
-        case_free(c);
-        return -1;
-    }
-    return 0;
+/* Notes that the case was read. */
+static int note_id(struct case_reader *r, const char *id, struct err *err) {
+    size_t n = r->ids.n;
+
+    if (n == IDS_MAX) return err_set(err, "more than %zu cases", IDS_MAX);
+    return ids_add(&r->ids, id, strlen(id)) == n ? 0 : err_set(err, "case %s was read before", id);
 }
 
-/* Postings of an item are in order of time: those before a time are the first ones. */
+int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
+    *c = (struct rec_case){ 0 };
+    if (!parse_source(r, rec, c, err) && !parse_target(rec, c, err) && !parse_candidates(rec, c, err) &&
+        !note_id(r, c->id, err))
+        return 0;
+    case_free(c);
+    return -1;
+}
+
 size_t case_item_count(const struct rec_case *c, int item) {
-    const struct graph *k = c->split->known;
-    size_t lo = k->item_row[item], hi = k->item_row[item + 1], begin = lo;
     bool own = item == c->at.item && c->part == PART_TRAIN && c->at.before == INT64_MAX;
 
-    if (c->at.before == INT64_MAX) lo = hi;         /* all of them */
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (k->edge_time[k->item_edge[mid]] < c->at.before) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo - begin - own;
+    return graph_posted(c->split->known, item, c->at.before) - own;
 }

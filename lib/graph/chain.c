@@ -130,7 +130,7 @@ static int by_time(const void *a, const void *b) {
     return *x < *y ? -1 : *x > *y;
 }
 
-/* Number of users of whom the case may know an event. */
+/* Number of users of whom the case may know an event; those held back are not counted. */
 static size_t known_users(struct chain_space *s, const struct rec_case *c) {
     const struct graph *g = c->split->known;
     size_t lo = 0, hi;
@@ -138,7 +138,8 @@ static size_t known_users(struct chain_space *s, const struct rec_case *c) {
     if (s->known != g) {
         s->n_first = 0;
         for (int u = 0; u < g->users; u++)
-            if (g->user_row[u] < g->user_row[u + 1]) s->first[s->n_first++] = g->edge_time[g->user_row[u]];
+            if (g->user_row[u] < g->user_row[u + 1] && !(c->split->held && c->split->held[u]))
+                s->first[s->n_first++] = g->edge_time[g->user_row[u]];
         qsort(s->first, s->n_first, sizeof *s->first, by_time);
         s->known = g;
     }

@@ -60,6 +60,19 @@ bool graph_has(const struct graph *g, int u, int c) {
     return false;
 }
 
+size_t graph_posted(const struct graph *g, int c, int64_t before) {
+    size_t lo = g->item_row[c], hi = g->item_row[c + 1], begin = lo;
+
+    if (before == INT64_MAX) return hi - lo;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (g->edge_time[g->item_edge[mid]] < before) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo - begin;
+}
+
 /* Postings by (time, event number): events are counted into items in the order of time. */
 struct moment {
     int64_t time;
@@ -73,25 +86,27 @@ static int by_time(const void *a, const void *b) {
     return x->edge < y->edge ? -1 : x->edge > y->edge;
 }
 
-void graph_index(struct graph *g) {
+void graph_index(struct graph *g, const bool *held) {
     size_t *user_row = mem_calloc((size_t)g->users + 1, sizeof *user_row);
     size_t *item_row = mem_calloc((size_t)g->items + 1, sizeof *item_row);
     size_t *next = mem_calloc((size_t)g->items + 1, sizeof *next);
     size_t *item_edge = mem_alloc(g->edges, sizeof *item_edge);
     int *item_user = mem_alloc(g->edges, sizeof *item_user);
     struct moment *order = mem_alloc(g->edges, sizeof *order);
+    size_t n = 0;               /* postings */
 
     for (size_t e = 0; e < g->edges; e++) {
         user_row[g->edge_user[e] + 1]++;
+        if (held && held[g->edge_user[e]]) continue;
         item_row[g->edge_item[e] + 1]++;
-        order[e] = (struct moment){ g->edge_time[e], e };
+        order[n++] = (struct moment){ g->edge_time[e], e };
     }
     for (int u = 0; u < g->users; u++) user_row[u + 1] += user_row[u];
     for (int c = 0; c < g->items; c++) item_row[c + 1] += item_row[c];
-    qsort(order, g->edges, sizeof *order, by_time);
+    qsort(order, n, sizeof *order, by_time);
     memcpy(next, item_row, (size_t)g->items * sizeof *next);
-    for (size_t k = 0; k < g->edges; k++) item_edge[next[g->edge_item[order[k].edge]]++] = order[k].edge;
-    for (size_t k = 0; k < g->edges; k++) item_user[k] = g->edge_user[item_edge[k]];
+    for (size_t k = 0; k < n; k++) item_edge[next[g->edge_item[order[k].edge]]++] = order[k].edge;
+    for (size_t k = 0; k < n; k++) item_user[k] = g->edge_user[item_edge[k]];
     free(order);
     free(next);
     g->item_user = item_user;
@@ -100,7 +115,7 @@ void graph_index(struct graph *g) {
     g->item_edge = item_edge;
 }
 
-struct graph *graph_filter(const struct graph *g, const bool *keep) {
+struct graph *graph_filter(const struct graph *g, const bool *keep, const bool *held) {
     struct graph *f = mem_alloc(1, sizeof *f);
     struct graph_own *own = mem_calloc(1, sizeof *own);
     int *user = mem_alloc(g->edges, sizeof *user), *item = mem_alloc(g->edges, sizeof *item);
@@ -125,7 +140,7 @@ struct graph *graph_filter(const struct graph *g, const bool *keep) {
     f->edge_time = time;
     f->ordinal = ordinal;
     f->own = own;
-    graph_index(f);
+    graph_index(f, held);
     return f;
 }
 

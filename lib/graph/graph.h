@@ -22,8 +22,9 @@ struct graph {
     const float *edge_rating;   /* [edges]; NaN where the input has none */
     const int64_t *edge_time;   /* [edges] in seconds; the line of input where the data have no times */
     const size_t *item_row;     /* [items+1]: postings of item c are item_edge[item_row[c] ..] */
-    const size_t *item_edge;    /* [edges]: event numbers, by (time, event number) within an item */
-    const int *item_user;       /* [edges]: the user of each posting, edge_user[item_edge[k]] */
+    const size_t *item_edge;    /* [item_row[items]]: event numbers, by (time, event number) within an item;
+                                   all events, but in a graph that holds users back (graph_filter) */
+    const int *item_user;       /* the user of each posting, edge_user[item_edge[k]] */
     const size_t *ordinal;      /* [edges]: place of the event in its user's order in the *whole* graph, from 1 */
     bool has_time;
     uint64_t hash;              /* of the whole graph: names, events, titles; a filtered graph keeps it */
@@ -41,8 +42,11 @@ const char *graph_item_genres(const struct graph *g, int c);    /* joined by '|'
 int graph_find_user(const struct graph *g, const char *name);
 int graph_find_item(const struct graph *g, const char *name);
 
-/* Whether user u has an event on item c. Logarithmic. */
+/* Whether user u, who is not held back, has an event on item c. As long as the shorter of the two rows. */
 bool graph_has(const struct graph *g, int u, int c);
+
+/* Number of postings of item c before a time: they are its first ones. */
+size_t graph_posted(const struct graph *g, int c, int64_t before);
 
 /* Reads graph records or a graph file; `files` as for jsonl_open. On failure returns NULL, with the
  * place in front of the sentence ("file:line: ..."). Free it with graph_free. */
@@ -51,9 +55,10 @@ struct graph *graph_read(char *const *files, struct err *err);
 /* Writes the flat file: magic, version, counts, checksum, arrays, string tables. Returns 0 or -1. */
 int graph_save(const struct graph *g, const char *path, struct err *err);
 
-/* The same users and items with the events e for which keep[e] is true. Borrows g's names: g must
- * outlive it. Free it with graph_free. */
-struct graph *graph_filter(const struct graph *g, const bool *keep);
+/* The same users and items with the events e for which keep[e] is true. Events of users u with held[u]
+ * (NULL: none are) are in their own rows only, not among the postings, which so are fewer than the events.
+ * Borrows g's names: g must outlive it. Free it with graph_free. */
+struct graph *graph_filter(const struct graph *g, const bool *keep, const bool *held);
 
 /* NULL is fine. */
 void graph_free(struct graph *g);

@@ -209,7 +209,7 @@ struct graph *graph_build(struct graph_builder *b, bool has_time) {
     g->items = (int)own->item_name.n;
     g->has_time = has_time;
     set_edges(g, b->events, n, number);
-    graph_index(g);
+    graph_index(g, NULL);
     g->hash = fingerprint(g);
     free(number);
     free(b->events);

@@ -43,8 +43,8 @@ int name_find(const struct names *names, const struct name_table *table, const c
 void name_enter(const struct names *names, struct name_table *table, size_t i);
 
 /* Fills user_row, edge_* (already in user order), then item_row and item_edge of a graph whose sizes,
- * edge arrays and ordinals are set. */
-void graph_index(struct graph *g);
+ * edge arrays and ordinals are set; events of held users (NULL: none) are not posted. */
+void graph_index(struct graph *g, const bool *held);
 
 /* Whether the path is a regular file that begins with the magic of a graph file. "-" is stdin. */
 bool graph_file_is(const char *path);

@@ -1,7 +1,7 @@
 /* load — data sets as they are published → items and events, filtered → graph records or a graph.
  *
  * Layouts: MovieLens 100K (u.data, u.item) and 1M (ratings.dat, movies.dat), RecBole's atomic
- * files (.inter, .item), Amazon reviews and their metadata (JSON lines), tables with named columns
+ * files (.inter, .item), LLaRA's rows, Amazon reviews and their metadata (JSON lines), tables with named columns
  * (CSV, TSV), graph records, graph files. Every text file may be gzip data. All events are held in
  * memory. */
 #ifndef GRAPH_LOAD_H
@@ -16,9 +16,9 @@
 
 /* LOAD_AUTO: recognised from the names in a directory and from the first line of a file. */
 enum load_format {
-    LOAD_AUTO, LOAD_ML_100K, LOAD_ML_1M, LOAD_RECBOLE, LOAD_AMAZON, LOAD_CSV, LOAD_JSONL
+    LOAD_AUTO, LOAD_ML_100K, LOAD_ML_1M, LOAD_RECBOLE, LOAD_LLARA, LOAD_AMAZON, LOAD_CSV, LOAD_JSONL
 };
-#define LOAD_FORMATS "auto|ml-100k|ml-1m|recbole|amazon|csv|jsonl"
+#define LOAD_FORMATS "auto|ml-100k|ml-1m|recbole|llara|amazon|csv|jsonl"
 
 enum load_column {
     COL_USER, COL_ITEM, COL_RATING, COL_TIME, COL_TITLE, COL_YEAR, COL_GENRES, LOAD_COLUMNS

@@ -15,7 +15,8 @@ static enum load_format recognise(const char *line, const struct load_options *o
     if (o->format != LOAD_AUTO) return (enum load_format)o->format;
     if (line[strspn(line, " \t")] == '{') return LOAD_JSONL;
     if (load_is_recbole(line)) return LOAD_RECBOLE;
-    return !wants_table(o) && load_is_movielens(line) ? LOAD_ML_100K : LOAD_CSV;
+    if (wants_table(o)) return LOAD_CSV;
+    return load_is_llara(line) ? LOAD_LLARA : load_is_movielens(line) ? LOAD_ML_100K : LOAD_CSV;
 }
 
 static int read_lines(struct load *l, struct lines *in, struct err *err) {
@@ -33,6 +34,7 @@ static int read_lines(struct load *l, struct lines *in, struct err *err) {
     case LOAD_RECBOLE:
         if (load_is_recbole(line)) return load_table(l, in, true, err);
         return err_set(err, "the header has no types, as in \"user_id:token\"");
+    case LOAD_LLARA: return *line == '{' ? load_json(l, in, err) : load_llara(l, in, err);
     case LOAD_CSV: return load_table(l, in, false, err);
     default: return load_json(l, in, err);
     }

@@ -8,21 +8,24 @@
 
 #include "graph/load_own.h"
 
-/* Patterns of file names, ".gz" taken off; '*' stands for anything. Where a directory holds several
- * data sets, the first of this table is read. */
+/* Patterns of file names, ".gz" taken off; '*' stands for anything. A file that marks a format says that its
+ * directory holds such a data set; where there are several, the first of enum load_format is read. */
 static const struct {
     enum load_format format;
-    bool events;
+    bool marks, items;      /* items: read before the others */
     const char *pattern;
 } known[] = {
-    { LOAD_ML_100K, true, "u.data" },      { LOAD_ML_100K, false, "u.item" },
-    { LOAD_ML_1M, true, "ratings*.dat" },  { LOAD_ML_1M, false, "movies.dat" },
-    { LOAD_RECBOLE, true, "*.inter" },     { LOAD_RECBOLE, false, "*.item" },
-    { LOAD_CSV, true, "ratings.csv" },     { LOAD_CSV, true, "ratings.tsv" },
-    { LOAD_CSV, true, "events.csv" },      { LOAD_CSV, true, "events.tsv" },
-    { LOAD_CSV, false, "movies.csv" },     { LOAD_CSV, false, "movies.tsv" },
-    { LOAD_CSV, false, "items.csv" },      { LOAD_CSV, false, "items.tsv" },
-    { LOAD_JSONL, true, "*.json" },        { LOAD_JSONL, true, "*.jsonl" },
+    { LOAD_ML_100K, true, false, "u.data" },      { LOAD_ML_100K, false, true, "u.item" },
+    { LOAD_ML_1M, true, false, "ratings*.dat" },  { LOAD_ML_1M, false, true, "movies.dat" },
+    { LOAD_RECBOLE, true, false, "*.inter" },     { LOAD_RECBOLE, false, true, "*.item" },
+    { LOAD_LLARA, true, false, "train.sequences.tsv" }, { LOAD_LLARA, true, true, "id2name.txt" },
+    { LOAD_LLARA, false, false, "val.jsonl" },    { LOAD_LLARA, false, false, "test.jsonl" },
+    { LOAD_LLARA, false, false, "train.sample*.jsonl" },
+    { LOAD_CSV, true, false, "ratings.csv" },     { LOAD_CSV, true, false, "ratings.tsv" },
+    { LOAD_CSV, true, false, "events.csv" },      { LOAD_CSV, true, false, "events.tsv" },
+    { LOAD_CSV, false, true, "movies.csv" },      { LOAD_CSV, false, true, "movies.tsv" },
+    { LOAD_CSV, false, true, "items.csv" },       { LOAD_CSV, false, true, "items.tsv" },
+    { LOAD_JSONL, true, false, "*.json" },        { LOAD_JSONL, true, false, "*.jsonl" },
 };
 
 enum { PATTERNS = sizeof known / sizeof *known };
@@ -37,10 +40,10 @@ static bool matches(const char *pattern, const char *name) {
            !memcmp(name + n - strlen(tail), tail, strlen(tail));
 }
 
-/* The first pattern that a name matches, or -1. */
-static int pattern_of(const char *name) {
+/* The format's pattern that a name matches, or -1. */
+static int pattern_of(enum load_format format, const char *name) {
     for (int k = 0; k < PATTERNS; k++)
-        if (matches(known[k].pattern, name)) return k;
+        if (known[k].format == format && matches(known[k].pattern, name)) return k;
     return -1;
 }
 
@@ -69,6 +72,12 @@ static void free_list(struct listing *ls) {
     free(ls->entry);
 }
 
+static bool marks(enum load_format format, const char *name) {
+    int k = pattern_of(format, name);
+
+    return k >= 0 && known[k].marks;
+}
+
 /* The format of the data set that is read, LOAD_AUTO if there is none, and whether there is another
  * (*other). */
 static enum load_format find_set(const struct listing *ls, const struct load_options *o,
@@ -76,13 +85,12 @@ static enum load_format find_set(const struct listing *ls, const struct load_opt
     enum load_format best = LOAD_AUTO;
 
     *other = false;
-    for (int i = 0; i < ls->n; i++) {
-        int k = pattern_of(ls->entry[i]->d_name);
-
-        if (k < 0 || !known[k].events || !allowed(known[k].format, o) || known[k].format == best)
-            continue;
-        *other = best != LOAD_AUTO;
-        if (best == LOAD_AUTO || known[k].format < best) best = known[k].format;
+    for (enum load_format f = LOAD_AUTO + 1; f <= LOAD_JSONL; f++) {
+        for (int i = 0; i < ls->n && allowed(f, o); i++) {
+            if (!marks(f, ls->entry[i]->d_name)) continue;
+            if (best == LOAD_AUTO) best = f;
+            else *other |= pattern_of(best, ls->entry[i]->d_name) < 0;
+        }
     }
     return best;
 }
@@ -96,10 +104,16 @@ static char *join_path(const char *dir, const char *name) {
 
 /* A benchmark's parts in the order of time; all else before them. */
 static int part_of(const char *name) {
-    static const char *const parts[] = { ".train.", ".valid.", ".test." };
+    static const struct {
+        const char *word;
+        int part;
+    } parts[] = { { "train.", 1 }, { "valid.", 2 }, { "val.", 2 }, { "test.", 3 } };
 
-    for (int k = 0; k < 3; k++)
-        if (strstr(name, parts[k])) return k + 1;
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+        const char *at = strstr(name, parts[k].word);
+
+        if (at && (at == name || at[-1] == '.')) return parts[k].part;
+    }
     return 0;
 }
 
@@ -111,11 +125,10 @@ static int read_set(struct load *l, const char *dir, const struct listing *ls,
     for (int round = -1; round <= 3; round++) {
         for (int i = 0; i < ls->n && !r; i++) {
             const char *name = ls->entry[i]->d_name;
-            int k = pattern_of(name);
+            int k = pattern_of(format, name);
             char *path;
 
-            if (k < 0 || known[k].format != format) continue;
-            if (round != (known[k].events ? part_of(name) : -1)) continue;
+            if (k < 0 || round != (known[k].items ? -1 : part_of(name))) continue;
             path = join_path(dir, name);
             r = load_file(l, path, err);
             free(path);
@@ -166,7 +179,7 @@ static char *only_folder(const struct load *l, const char *dir, const struct lis
     }
     if (n) err_set(err, "%s: several folders hold data sets: %s", dir, names.s);
     else err_set(err, "%s: no file of a data set that is known: u.data, ratings.dat, *.inter, "
-                 "ratings.csv, *.json, *.jsonl", dir);
+                 "train.sequences.tsv, id2name.txt, ratings.csv, *.json, *.jsonl", dir);
     free(found);
     buf_free(&names);
     return NULL;
@@ -182,7 +195,7 @@ static int load_directory(struct load *l, const char *dir, bool deeper, struct e
     format = find_set(&ls, l->o, &other);
     if (format != LOAD_AUTO) {
         static const char *const words[] = {
-            "", "ml-100k", "ml-1m", "recbole", "amazon", "csv", "jsonl"
+            "", "ml-100k", "ml-1m", "recbole", "llara", "amazon", "csv", "jsonl"
         };
 
         if (other && !l->skipped.n)

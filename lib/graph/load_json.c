@@ -1,4 +1,4 @@
-/* load_json — JSON lines, each record by its own fields: graph records, and Amazon's reviews and
+/* load_json — JSON lines, each record by its own fields: graph records, LLaRA's rows, and Amazon's reviews and
  * metadata in the names of 2014 and 2018 (reviewerID, asin, overall, unixReviewTime; category) and
  * of 2023 (user_id, parent_asin, rating, timestamp; categories). */
 #include <math.h>
@@ -120,6 +120,10 @@ static bool is_amazon(const json_t *j) {
     return json_object_get(j, "asin") || json_object_get(j, "parent_asin");
 }
 
+static bool is_llara(const json_t *j) {
+    return json_object_get(j, "seq") && json_object_get(j, "next");
+}
+
 static int take_amazon(struct load *l, const json_t *j, struct err *err) {
     const char *user = either(j, "reviewerID", "user_id"), *item = either(j, "parent_asin", "asin");
 
@@ -138,16 +142,17 @@ int load_json(struct load *l, struct lines *in, struct err *err) {
     int r;
 
     while ((r = lines_next(in, &line, &n, err)) > 0) {
+        bool any = l->o->format == LOAD_AUTO;
         json_t *j;
-        bool amazon;
 
         if (strspn(line, " \t") == n) continue;
         if (!(j = jsonl_parse(line, n, err))) {
             r = -1;
             break;
         }
-        amazon = l->o->format == LOAD_AMAZON || (l->o->format != LOAD_JSONL && is_amazon(j));
-        r = amazon ? take_amazon(l, j, err) : take_record(l, &rec, j, err);
+        if (l->o->format == LOAD_LLARA || (any && is_llara(j))) r = load_llara_row(l, in, j, err);
+        else if (l->o->format == LOAD_AMAZON || (any && is_amazon(j))) r = take_amazon(l, j, err);
+        else r = take_record(l, &rec, j, err);
         json_decref(j);
         if (r < 0) break;
     }

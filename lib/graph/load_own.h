@@ -58,7 +58,11 @@ int load_file(struct load *l, const char *path, struct err *err);
 /* Readers of one file from its first line on. Sentences carry no place. */
 int load_movielens(struct load *l, struct lines *in, struct err *err);
 int load_table(struct load *l, struct lines *in, bool recbole, struct err *err);
+int load_llara(struct load *l, struct lines *in, struct err *err);
 int load_json(struct load *l, struct lines *in, struct err *err);
+
+/* Takes a row of LLaRA's, from the line that was read last. Returns 0 or -1. */
+int load_llara_row(struct load *l, const struct lines *in, const json_t *row, struct err *err);
 
 /* Reads a graph file; the sentence names it. Adds the events in an order in which users and items
  * first appear as they are numbered there, so that load_graph gives the same graph again. */
@@ -67,6 +71,7 @@ int load_graph_file(struct load *l, const char *path, struct err *err);
 /* Whether a file's first line is that of the layout. */
 bool load_is_movielens(const char *line);
 bool load_is_recbole(const char *line);
+bool load_is_llara(const char *line);
 
 /* Cuts s in place at each `sep` and leaves at most `max` fields, the last with the rest in it.
  * Returns their number. */

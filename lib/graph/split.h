@@ -8,7 +8,12 @@
  *         the events before it. Test targets: each user's first event at or after the cut; validation:
  *         the first at or after the validation cut and before the cut; training: every event before the
  *         validation cut. Known: events before the cut (test), before the validation cut (valid),
- *         before the case's own time (train).
+ *         before the case's own time (train). A test target may have to lie before a second, later cut.
+ * users   users in order of their first event, by time, then by first appearance: the first 8 of 10 are
+ *         training users, the next 1 of 10 validation, the rest test users (rounded down, down, and what is
+ *         left). Targets: the last event of a validation or test user, each event of a training user. Known:
+ *         all events of training users, and, as history alone, the others of the part's users. Nobody may
+ *         learn from a user who is held: his events are in his own row, never among the postings.
  * A user with fewer than `min_history` events known before the target gives no case. A case's own
  * target event, and the user's later events, are never his history. */
 #ifndef GRAPH_SPLIT_H
@@ -18,12 +23,13 @@
 
 #include "graph/graph.h"
 
-enum split_kind { SPLIT_LOO, SPLIT_GLOBAL };
+enum split_kind { SPLIT_LOO, SPLIT_GLOBAL, SPLIT_USERS };
 enum split_part { PART_TRAIN, PART_VALID, PART_TEST };
 
 struct split_options {
     int kind;               /* enum split_kind */
     double cut;             /* quantile of event times, global only: 0.9 */
+    double until;           /* test targets lie before this quantile, global only; 0: no limit */
     long min_history;       /* 5 */
     double min_gap;         /* days since the user's last event; training cases only; 0: any */
     long max_per_user;      /* training cases: the latest so many of a user; 0: all */
@@ -39,6 +45,7 @@ struct split_case {
 struct split {
     const struct graph *all;        /* borrowed */
     struct graph *known;            /* events known for this part (before `before`, where that limits more) */
+    const bool *held;               /* [users] from whom nobody may learn; NULL: none are held */
     struct split_case *cases;       /* by user, then event */
     size_t n;
 };

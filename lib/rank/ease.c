@@ -177,7 +177,8 @@ static double score_item(const struct ease *s, const struct update *u, const str
 
     if (s->place[item] < 0) return 0;
     for (size_t r = 0; r < c->history; r++)
-        if (own[r].item != item) sum -= own[r].weight * entry(s, u, row, (size_t)s->place[own[r].item]);
+        if (own[r].item != item && s->place[own[r].item] >= 0)
+            sum -= own[r].weight * entry(s, u, row, (size_t)s->place[own[r].item]);
     return sum / entry(s, u, row, row);
 }
 

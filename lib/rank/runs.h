@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "rank/ids.h"
+#include "base/ids.h"
 #include "rank/metrics.h"
 #include "rank/stats.h"
 

@@ -39,8 +39,12 @@ static int64_t known_end(struct simple *s, const struct rec_case *c) {
     if (s->known != g) {
         s->known = g;
         s->latest = INT64_MIN;
-        for (size_t e = 0; e < g->edges; e++)
-            if (g->edge_time[e] > s->latest) s->latest = g->edge_time[e];
+        for (int i = 0; i < g->items; i++) {        /* postings: the events of users who are not held */
+            size_t end = g->item_row[i + 1];
+            int64_t last = end > g->item_row[i] ? g->edge_time[g->item_edge[end - 1]] : INT64_MIN;
+
+            if (last > s->latest) s->latest = last;
+        }
     }
     return s->latest + 1;
 }

@@ -110,11 +110,11 @@ static void check_round_trip(const struct graph *g) {
     CHECK(back);
     check_same(g, back);
     for (size_t e = 0; e < g->edges; e++) keep[e] = e % 3 != 1;
-    part = graph_filter(back, keep);
+    part = graph_filter(back, keep, NULL);
     CHECK(!graph_save(part, path, &err));
     graph_free(part);
     graph_free(back);
-    part = graph_filter(g, keep);
+    part = graph_filter(g, keep, NULL);
     back = read_file(&err);
     CHECK(back);
     check_same(part, back);

@@ -1,4 +1,4 @@
-/* split — targets and known graphs of both protocols on a toy, against answers found by hand. */
+/* split — targets and known graphs of all protocols on a toy, against answers found by hand. */
 #include "graph/split.h"
 
 #include <string.h>
@@ -115,6 +115,66 @@ static void check_global(void) {
     check(EVENTS, &o, PART_VALID, "a1 a2 a3 b1 b2 c1", "a#4:4/3 d#1:1/0");
 }
 
+/* The cuts at 0.45, day 4, and at 0.75, day 8, on which c2 is. */
+static void check_two_cuts(void) {
+    struct split_options o = { .kind = SPLIT_GLOBAL, .cut = 0.45, .until = 0.75, .min_history = 1 };
+
+    check(EVENTS, &o, PART_TEST, "a1 a2 b1 c1", "a#3:3/2 b#2:2/1");
+    o.until = 0;
+    check(EVENTS, &o, PART_TEST, "a1 a2 b1 c1", "a#3:3/2 b#2:2/1 c#2:2/1");
+}
+
+/* Ten users a .. j by their first event: i is held for validation, j for the test. */
+static void check_users(void) {
+    static const char events[] = "a1 b1 c1 d1 e1 f1 g1 h1 i1 j1 a2 j2 i2 b2 i3 j3 j4";
+    struct split_options o = { .kind = SPLIT_USERS, .min_history = 1 };
+
+    check(events, &o, PART_TRAIN, "a1 a2 b1 b2 c1 d1 e1 f1 g1 h1", "a#2:2/1 b#2:2/1");
+    check(events, &o, PART_VALID, "a1 a2 b1 b2 c1 d1 e1 f1 g1 h1 i1 i2", "i#3:3/2");
+    check(events, &o, PART_TEST, "a1 a2 b1 b2 c1 d1 e1 f1 g1 h1 j1 j2 j3", "j#4:4/3");
+    check_refused("a1 a2 b1 b2", true, &o, PART_VALID, "no user has enough events for a case");
+}
+
+/* In the known graph of a test the held users' events are in their rows, and posted nowhere. */
+static void check_held(void) {
+    struct split_options o = { .kind = SPLIT_USERS, .min_history = 1 };
+    struct graph *g = toy("a1 b1 c1 d1 e1 f1 g1 h1 i1 j1 j2 j3 b2", true);
+    struct split s;
+    struct err err;
+    int two = graph_find_item(g, "2");
+
+    CHECK(!split_make(&s, g, &o, PART_TEST, &err));
+    for (int u = 0; u < g->users; u++) CHECK(s.held[u] == (*graph_user_name(g, u) > 'h'));
+    CHECK(s.known->user_row[g->users] == 11 && s.known->item_row[g->items] == 9);
+    CHECK(graph_posted(s.known, two, INT64_MAX) == 1);
+    CHECK(s.known->item_user[s.known->item_row[two]] == graph_find_user(g, "b"));
+    split_free(&s);
+    graph_free(g);
+}
+
+/* The first user is the one of the first moment, then of the first line. */
+static void check_user_order(void) {
+    struct split_options o = { .kind = SPLIT_USERS };
+    struct graph_builder *b = graph_builder_new();
+    struct graph *g;
+    struct split s;
+    struct err err;
+    char name[2] = { 0 };
+
+    for (int k = 0; k < 10; k++) {
+        *name = (char)('a' + k);
+        graph_add_event(b, name, "1", NAN, k == 4 ? 9 : k == 9 ? 1 : 5);
+    }
+    g = graph_build(b, true);
+    CHECK(!split_make(&s, g, &o, PART_TEST, &err));
+    check_cases(&s, "e#1:1/0");
+    split_free(&s);
+    CHECK(!split_make(&s, g, &o, PART_VALID, &err));
+    check_cases(&s, "i#1:1/0");
+    split_free(&s);
+    graph_free(g);
+}
+
 /* Events of one moment: loo orders them by line of input; under global none knows another. */
 static void check_ties(void) {
     struct split_options loo = { .kind = SPLIT_LOO }, global = { .kind = SPLIT_GLOBAL, .cut = 0.9 };
@@ -151,6 +211,10 @@ int main(void) {
 
     check_loo();
     check_global();
+    check_two_cuts();
+    check_users();
+    check_held();
+    check_user_order();
     check_ties();
     check_repeats();
     check_refused("", true, &loo, PART_TRAIN, "the graph has no events");

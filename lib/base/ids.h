@@ -2,8 +2,8 @@
  *
  * 16 bytes a case, up to twice that while the array has room, and 5 to 11 for its slot. Two of 1e5
  * identifiers meet by accident once in 4e9 sets. */
-#ifndef RANK_IDS_H
-#define RANK_IDS_H
+#ifndef BASE_IDS_H
+#define BASE_IDS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* ids — open addressing over fingerprints. */
-#include "rank/ids.h"
+#include "base/ids.h"
 
 #include <assert.h>
 #include <stdlib.h>
