@@ -23,13 +23,13 @@ import trl_loss
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-LR, EPS, DECAY, NORM = 0.003, 1e-3, 0.1, 0.5
+LR, EPS, DECAY, NORM = 0.001, 1e-3, 0.1, 0.5
 # loss, options of rl-update beyond those of all, the same for the formulas
 TASKS = [
     ("grpo", ["--weigh-kl", "--tis", "1.1"], {"weigh": True, "trust": 1.1}),
     ("grpo", ["--scale", "batch"], {"scale": "batch"}),
     *((name, [], {}) for name in rl_formulas.ALGORITHMS),
-    ("gspo", ["--tis", "1.1"], {"trust": 1.1}),
+    ("gspo", ["--tis", "1.1", "--clip-low", "0.01", "--clip-high", "0.01"], {"trust": 1.1, "low": 0.01, "high": 0.01}),
     ("grpo", ["--kl-in", "reward", "--kl", "k2"], {"kl_in": "reward", "kl": "k2"}),
 ]
 COMMON = ["--clip-low", 0.1, "--clip-high", 0.3, "--lr", LR, "--eps", EPS, "--weight-decay", DECAY, "--max-grad-norm",
@@ -43,7 +43,7 @@ def task_of(name, more):
 
 
 def load(path):
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64)
 
 
 def prompt_ids(tokenizer, prompt):
