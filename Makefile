@@ -17,7 +17,7 @@ UNIT  := $(basename $(wildcard tests/unit/*.c))
 BENCH := $(basename $(wildcard bench/*.c))
 LIB   := $(patsubst %.c,%.o,$(wildcard lib/*/*.c))
 # Units whose names end in 64 check numbers in a build in which a real (tensor/real.h) is a double.
-LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rl/*.c))
+LIB64  := $(patsubst %.c,%.d64.o,$(wildcard lib/tensor/*.c lib/model/*.c lib/train/*.c lib/rank/*.c lib/rl/*.c))
 UNIT64 := $(filter %64,$(UNIT))
 # Fuzz targets: clang's libFuzzer over all but the kernels, in a folder of their own.
 FUZZ   := $(patsubst fuzz/%.c,out/fuzz/%,$(wildcard fuzz/*.c))

@@ -1,174 +1,62 @@
 /* evaluate — how often the true candidate stands first, for several runs of the same cases.
  *
- * in   {"id":"1#53","target":2,"scores":[...],...}, or rollout records, whose samples[0] counts
+ * in   {"id":"1#53","target":2,"scores":[...],...}, or rollout records, whose samples[0] counts;
+ *      with --probes case records
  * out  {"model":"ease","n":943,"hr1":0.41,"lo":0.38,"hi":0.44,"hr5":...,"valid":null,...} a run;
- *      with --against also {"model","against","n","difference","lo","hi","p","wins","losses"} */
-#include <math.h>
+ *      with --against also {"model","against","n","difference","lo","hi","p","wins","losses"};
+ *      by option rows of strata, of positions, or of probes alone */
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cli.h"
 #include "base/operand.h"
-#include "base/table.h"
+#include "base/utf8.h"
 #include "io/jsonl.h"
-#include "rank/runs.h"
+#include "rank/report.h"
+
+enum form { FORM_JSONL, FORM_TABLE, FORM_MARKDOWN, FORM_LATEX };
 
 struct options {
-    const char *against;
-    bool table;
+    const char *k, *against, *graph;
+    long bootstrap, strata, items;
+    uint64_t seed;
+    int form;
+    bool positions, probes, table;
 };
 
 #define AT(field) offsetof(struct options, field)
 
 static const struct cli_opt opts[] = {
+    { 'k', "k", CLI_TEXT, AT(k), 0, 0, "the k of HR@k and its kin, apart by commas", "LIST" },
     { 'a', "against", CLI_TEXT, AT(against), 0, 0, "also compare every other run with this one",
       "NAME" },
-    { 't', "table", CLI_FLAG, AT(table), 0, 0, "a table for people in place of records", NULL },
+    { 'b', "bootstrap", CLI_INT, AT(bootstrap), 0, 1e6,
+      "draws for intervals and paired tests; 0: none", "B" },
+    { 0, "seed", CLI_SEED, AT(seed), 0, 0, "of the draws", NULL },
+    { 'g', "graph", CLI_TEXT, AT(graph), 0, 0, "the graph that the cases were drawn from", "FILE" },
+    { 0, "items", CLI_INT, AT(items), 0, 1e7,
+      "items of a full ranking, for the estimates; 0: what the graph says", "N" },
+    { 0, "strata", CLI_INT, AT(strata), 0, 1e6,
+      "also rows for so many groups of cases by popularity of the target; 0: none", "N" },
+    { 0, "positions", CLI_FLAG, AT(positions), 0, 0,
+      "also rows for each place that the target can have", NULL },
+    { 0, "probes", CLI_FLAG, AT(probes), 0, 0, "probe case records for artefacts", NULL },
+    { 'f', "format", CLI_CHOICE, AT(form), 0, 0, "of the output", "jsonl|table|markdown|latex" },
+    { 't', "table", CLI_FLAG, AT(table), 0, 0, "the same as --format table", NULL },
     { 0 }
 };
 
 static const struct cli cli = {
     .name = "evaluate", .operands = "[[name=]file ...]", .opts = opts,
-    .purpose = "Measure rankings: hit rates, NDCG, MRR, with intervals and paired tests.",
+    .purpose = "Measure rankings: hit rates, NDCG, MRR and more, with intervals and paired tests.",
     .example = "evaluate --against ease ease=ease.jsonl sft=sft.jsonl"
 };
 
-/* What one run amounts to. NaN: does not apply. */
-struct summary {
-    struct metrics mean;
-    double lo, hi, ndcg5_lo, ndcg5_hi, valid, text;
-};
-
-static void summarize(struct summary *s, const struct run *run) {
-    double n = (double)run->n, records = (double)run->records;
-    const struct metrics *m = &run->sum;
-
-    *s = (struct summary){ { NAN, NAN, NAN, NAN, NAN, NAN }, NAN, NAN, NAN, NAN, NAN, NAN };
-    if (run->has_scores) {
-        s->mean = (struct metrics){ m->hr1 / n, m->hr5 / n, m->hr10 / n,
-                                    m->ndcg5 / n, m->ndcg10 / n, m->mrr / n };
-        stats_wilson(s->mean.hr1, run->n, &s->lo, &s->hi);
-        stats_normal(&run->ndcg5, 0, 1, &s->ndcg5_lo, &s->ndcg5_hi);
-    }
-    if (run->sampled) s->valid = (double)run->valid / records;
-    if (run->sampled && !run->rate) s->text = (double)run->right / records;
-}
-
-static void set(json_t *rec, const char *field, double x) {
-    json_object_set_new(rec, field, jsonl_real(x));
-}
-
-static void write_record(json_t *rec) {
-    jsonl_write(stdout, rec);
-    json_decref(rec);
-}
-
-static void write_run(const struct run *run) {
-    json_t *rec = json_pack("{s:s, s:I}", "model", run->name, "n", (json_int_t)run->n);
-    struct summary s;
-
-    summarize(&s, run);
-    set(rec, "hr1", s.mean.hr1);
-    set(rec, "lo", s.lo);
-    set(rec, "hi", s.hi);
-    set(rec, "hr5", s.mean.hr5);
-    set(rec, "hr10", s.mean.hr10);
-    set(rec, "ndcg5", s.mean.ndcg5);
-    set(rec, "ndcg5_lo", s.ndcg5_lo);
-    set(rec, "ndcg5_hi", s.ndcg5_hi);
-    set(rec, "ndcg10", s.mean.ndcg10);
-    set(rec, "mrr", s.mean.mrr);
-    set(rec, "valid", s.valid);
-    set(rec, "hr1_text", s.text);
-    write_record(rec);
-}
-
-static void write_pair(const struct runs *rs, const struct run *run, const struct run *against) {
-    json_t *rec = json_pack("{s:s, s:s, s:I}", "model", run->name, "against", against->name,
-                            "n", (json_int_t)run->n);
-    struct paired p;
-    double lo, hi;
-
-    runs_pair(&p, rs, run, against);
-    stats_normal(&p.difference, -1, 1, &lo, &hi);
-    set(rec, "difference", p.difference.mean);
-    set(rec, "lo", lo);
-    set(rec, "hi", hi);
-    set(rec, "p", stats_mcnemar(p.wins, p.losses));
-    json_object_set_new(rec, "wins", json_integer((json_int_t)p.wins));
-    json_object_set_new(rec, "losses", json_integer((json_int_t)p.losses));
-    write_record(rec);
-}
-
-static void write_records(const struct runs *rs, const struct run *against) {
-    for (size_t i = 0; i < rs->n; i++) write_run(&rs->run[i]);
-    for (size_t i = 0; against && i < rs->n; i++)
-        if (&rs->run[i] != against) write_pair(rs, &rs->run[i], against);
-}
-
-/* A number with three digits, signed or not, and its interval: two cells. */
-static void add_number(struct table *t, double x, bool sign) {
-    if (isnan(x)) table_add(t, "-");
-    else table_add(t, sign ? "%+.3f" : "%.3f", x);
-}
-
-static void add_interval(struct table *t, double lo, double hi, bool sign) {
-    if (isnan(lo)) table_add(t, "-");
-    else table_add(t, sign ? "[%+.3f, %+.3f]" : "[%.3f, %.3f]", lo, hi);
-}
-
-static void add_heads(struct table *t, const char *const *heads) {
-    for (; *heads; heads++) table_add(t, "%s", *heads);
-}
-
-static void print_runs(const struct runs *rs) {
-    static const char *const heads[] = { "model", "HR@1", "95 % interval", "NDCG@5",
-                                         "95 % interval", "n", "valid", "HR@1 text", NULL };
-    struct table t = { .columns = sizeof heads / sizeof *heads - 1 };
-
-    add_heads(&t, heads);
-    for (size_t i = 0; i < rs->n; i++) {
-        struct summary s;
-
-        summarize(&s, &rs->run[i]);
-        table_add(&t, "%s", rs->run[i].name);
-        add_number(&t, s.mean.hr1, false);
-        add_interval(&t, s.lo, s.hi, false);
-        add_number(&t, s.mean.ndcg5, false);
-        add_interval(&t, s.ndcg5_lo, s.ndcg5_hi, false);
-        table_add(&t, "%zu", rs->run[i].n);
-        add_number(&t, s.valid, false);
-        add_number(&t, s.text, false);
-    }
-    table_print(stdout, &t);
-    table_free(&t);
-}
-
-static void print_pairs(const struct runs *rs, const struct run *against) {
-    static const char *const heads[] = { "difference", "95 % interval", "wins", "losses", "p",
-                                         NULL };
-    struct table t = { .columns = sizeof heads / sizeof *heads };
-
-    table_add(&t, "less %s", against->name);
-    add_heads(&t, heads);
-    for (size_t i = 0; i < rs->n; i++) {
-        struct paired p;
-        double lo, hi;
-
-        if (&rs->run[i] == against) continue;
-        runs_pair(&p, rs, &rs->run[i], against);
-        stats_normal(&p.difference, -1, 1, &lo, &hi);
-        table_add(&t, "%s", rs->run[i].name);
-        add_number(&t, p.difference.mean, true);
-        add_interval(&t, lo, hi, true);
-        table_add(&t, "%zu", p.wins);
-        table_add(&t, "%zu", p.losses);
-        table_add(&t, "%.2g", stats_mcnemar(p.wins, p.losses));
-    }
-    printf("\n");
-    table_print(stdout, &t);
-    table_free(&t);
+/* Records carry the names. */
+static void check_names(const struct operand *list, size_t n) {
+    for (size_t k = 0; k < n; k++)
+        if (!utf8_valid(list[k].name, strlen(list[k].name)))
+            cli_usage(&cli, "a run's name is not UTF-8");
 }
 
 static void check_against(const struct operand *list, size_t n, const char *against) {
@@ -198,25 +86,103 @@ static int read_runs(struct runs *rs, const struct operand *list, size_t n) {
     return 0;
 }
 
+static void print(const struct report *r, int form) {
+    if (form == FORM_JSONL) report_write(stdout, r);
+    else report_print(stdout, r, (enum table_form)(form - FORM_TABLE));
+}
+
+/* Measures the runs and complains by itself. */
+static int measure(struct runs *rs, const struct operand *list, size_t n, const struct options *o) {
+    struct report_options ask = {
+        .bootstrap = (size_t)o->bootstrap, .seed = o->seed, .strata = (size_t)o->strata
+    };
+    struct report report;
+    struct err err;
+
+    if (read_runs(rs, list, n)) return -1;
+    if (ask.strata > runs_cases(rs)) {
+        err_set(&err, "%zu strata of %zu cases", ask.strata, runs_cases(rs));
+        cli_complain(&cli, NULL, 0, err.msg);
+        return -1;
+    }
+    if (o->against) ask.against = runs_find(rs, o->against);
+    report_runs(&report, rs, &ask);
+    print(&report, o->form);
+    report_free(&report);
+    return 0;
+}
+
+/* Probes case files and complains by itself. */
+static int probe(const struct graph *g, char **operands, int form) {
+    struct probes p = { 0 };
+    struct report report;
+    struct jsonl in;
+    struct err err;
+    json_t *rec = NULL;
+    int r;
+
+    case_reader_open(&p.reader, g);
+    jsonl_open(&in, operands);
+    while ((r = jsonl_next(&in, &rec, &err)) > 0) {
+        r = probes_take(&p, rec, &err);
+        json_decref(rec);
+        if (r < 0) break;
+    }
+    if (r < 0) {
+        cli_complain(&cli, in.name, in.line, err.msg);
+    } else {
+        report_probes(&report, &p);
+        print(&report, form);
+        report_free(&report);
+    }
+    jsonl_close(&in);
+    probes_free(&p);
+    return r;
+}
+
+static void check_options(const struct options *o) {
+    if (o->strata && !o->graph) cli_usage(&cli, "--strata needs --graph");
+    if (!o->probes) return;
+    if (!o->graph) cli_usage(&cli, "--probes needs --graph");
+    if (o->against || o->bootstrap || o->strata || o->positions || o->items)
+        cli_usage(&cli, "--probes reads cases, not runs");
+}
+
+/* Reads the graph, if one is named, and complains by itself. */
+static int read_graph(const char *name, struct graph **g) {
+    char *files[] = { (char *)name, NULL };
+    struct err err;
+
+    *g = NULL;
+    if (!name || (*g = graph_read(files, &err))) return 0;
+    cli_complain(&cli, NULL, 0, err.msg);
+    return -1;
+}
+
 int main(int argc, char **argv) {
-    struct options o = { 0 };
+    struct options o = { .k = "1,5,10", .seed = 1 };
     char **operands = cli_parse(&cli, &o, argc, argv);
     struct operand *list;
     size_t n = operand_list(&list, operands, &cli);
-    struct runs rs = { .keep = o.against };
-    const struct run *against = NULL;
+    struct runs rs = { .keep = o.against || o.bootstrap || o.strata, .by_place = o.positions,
+                       .items = (size_t)o.items };
+    struct known known = { 0 };
+    struct graph *g;
+    struct err err;
     int r;
 
+    if (cuts_parse(&rs.cuts, o.k, &err)) cli_usage(&cli, "--k: %s", err.msg);
+    check_names(list, n);
     if (o.against) check_against(list, n, o.against);
-    r = read_runs(&rs, list, n);
-    if (!r && o.against) against = runs_find(&rs, o.against);
-    if (!r && o.table) {
-        print_runs(&rs);
-        if (against) print_pairs(&rs, against);
-    } else if (!r) {
-        write_records(&rs, against);
-    }
+    check_options(&o);
+    if (o.table) o.form = FORM_TABLE;
+    r = read_graph(o.graph, &g);
+    if (g) known_open(&known, g);
+    if (g) rs.known = &known;
+    if (!r) r = o.probes ? probe(g, operands, o.form) : measure(&rs, list, n, &o);
     runs_free(&rs);
+    known_close(&known);
+    graph_free(g);
     operand_free(list, n);
     return cli_finish(&cli) | (r < 0 ? EXIT_DATA : EXIT_OK);
 }

@@ -65,6 +65,22 @@ chains() {
         '.chains = $t | .chains_per_second = $n / .seconds' "$work/chainsample.jsonl"
 }
 
+# lean N: scored records of N cases with 20 candidates: items and scores alone.
+lean() {
+    awk -v n="$1" 'BEGIN {
+        srand(1)
+        for (i = 1; i <= n; i++) {
+            items = scores = ""; comma = ""; first = int(rand() * 3000)
+            for (k = 0; k < 20; k++) {
+                items = items comma "{\"item\":\"" (first + 149 * k) % 3000 "\"}"
+                scores = scores comma sprintf("%.6f", rand())
+                comma = ","
+            }
+            printf "{\"id\":\"%d#1\",\"candidates\":[%s],\"target\":%d,\"scores\":[%s]}\n", i, items, int(rand() * 20), scores
+        }
+    }'
+}
+
 # What jq needs to know: products of a group's forward, where one prompt of p tokens is read once and s samples of
 # c tokens go on from it, with logits for the samples' tokens only. A multiplication and an addition are two.
 forward='def forward($p; $s; $c): .hidden_size as $h | (.num_attention_heads * .head_dim) as $q
@@ -132,7 +148,8 @@ run() {
         maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
-    filter evaluate scored.jsonl evaluated.jsonl evaluate "$work/scored.jsonl"
+    lean 100000 > "$work/lean.jsonl"
+    filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"

@@ -60,11 +60,18 @@ scores() {
     [ "$(scores --model random | jq 'map(. >= 0 and . < 1) | all')" = true ]
 }
 
-@test "baseline: pop counts known events, of all time or of the last days" {
+@test "baseline: pop counts known events, recent-pop those of the last days" {
     [ "$(scores --model pop)" = '[3,2,0]' ]
-    [ "$(scores --model pop --days 1)" = '[1,1,0]' ]
-    [ "$(scores --model pop --days 1.5)" = '[2,1,0]' ]
-    [ "$(scores --model pop --days 100)" = '[3,2,0]' ]
+    [ "$(scores --model recent-pop --days 1)" = '[1,1,0]' ]
+    [ "$(scores --model recent-pop --days 1.5)" = '[2,1,0]' ]
+    [ "$(scores --model recent-pop)" = '[3,2,0]' ]
+    [ "$(scores --model recent-pop --days 0)" = '[3,2,0]' ]
+}
+
+@test "baseline: popularity is taken out by a power, and by its logarithm" {
+    # 3 - ln 4, 2 - ln 3, 0 - ln 1; then 3/3 and 2/2 less the same
+    [ "$(scores --model pop --log-pop 1)" = '[1.613706,0.901388,0]' ]
+    [ "$(scores --model pop --log-pop 1 --pop-power 1)" = '[-0.386294,-0.098612,0]' ]
 }
 
 @test "baseline: itemknn adds up cosines" {
@@ -73,6 +80,33 @@ scores() {
     # D: 1/(sqrt(6)+1) + 2/(3+1) + 1/(sqrt(6)+1); F: 1/(sqrt(6)+1) + 1/(2+1)
     [ "$(scores --model itemknn --shrink 1)" = '[1.079796,0.623231,0]' ]
     [ "$(scores --model itemknn --pop-power 1)" = '[0.494388,0.454124,0]' ]
+}
+
+@test "baseline: itemknn counts a candidate's nearest items, and those as near as the last of them" {
+    # by D: F 0.816, B 0.667, A and C 0.408; by F: D 0.816, C 0.5, B 0.408
+    [ "$(scores --model itemknn --neighbours 1)" = '[0,0,0]' ]
+    [ "$(scores --model itemknn --neighbours 2)" = '[0.666667,0.5,0]' ]
+    [ "$(scores --model itemknn --neighbours 3)" = '[1.483163,0.908248,0]' ]
+}
+
+@test "baseline: itemknn adds up BM25's weights" {
+    # Each user has 3 of 6 items: g = ln 6 - ln 4. Mean 2: f = 1 for n = 2, 2.2 / (1.2 (0.25 + 0.75 3/2) + 1) for n = 3.
+    # D: g^2 (f + 2 f^2 + f); F: g^2 (f + 1)
+    [ "$(scores --model itemknn --similarity bm25)" = '[0.499585,0.300887,0]' ]
+    # k1 0: f = 1
+    [ "$(scores --model itemknn --similarity bm25 --k1 0)" = '[0.657608,0.328804,0]' ]
+    # b 1, k1 1: f = 2 / (n/2 + 1)
+    [ "$(scores --model itemknn --similarity bm25 --k1 1 --b 1)" = '[0.473478,0.295924,0]' ]
+}
+
+@test "baseline: userknn lets the nearest users vote" {
+    # u1 has A B C; u2 shares A B: 2/3, u3 B: 1/3, u4 C: 1/3
+    [ "$(scores --model userknn)" = '[1.333333,0.666667,0]' ]
+    [ "$(scores --model userknn --neighbours 1)" = '[0.666667,0,0]' ]
+    [ "$(scores --model userknn --neighbours 2)" = '[1.333333,0.666667,0]' ]
+    [ "$(scores --model userknn --shrink 1)" = '[1,0.5,0]' ]
+    # w: A e^-1, B e^-0.5, C 1: F (e^-0.5 + 1) / sqrt(3 (e^-2 + e^-1 + 1)), D (e^-1 + 2 e^-0.5 + 1) / the same
+    [ "$(scores --model userknn --recency 2)" = '[1.215365,0.756516,0]' ]
 }
 
 @test "baseline: markov counts what follows, in anybody's order" {
@@ -105,8 +139,11 @@ scores() {
     make_case train u2 '{}' B C > "$cases"
     [ "$(jq -r .id "$cases")" = 'u2#2' ]
     [ "$(scores --model pop)" = '[2,1]' ]
-    [ "$(scores --model pop --days 100)" = '[2,1]' ]
+    [ "$(scores --model recent-pop --days 100)" = '[2,1]' ]
     [ "$(scores --model itemknn)" = '[0.5,0]' ]
+    # n(u1) = 2, n(A) = n(B) = 2, mean 7/6: g(u1)^2 f(A) f(B)
+    [ "$(scores --model itemknn --similarity bm25)" = '[0.287731,0]' ]
+    [ "$(scores --model userknn)" = '[0.707107,0]' ]
     [ "$(scores --model markov)" = '[1,0]' ]
     # X'X + 1 of A, B, D is [3 1 0; 1 3 1; 0 1 2], so B[A,B] = 2/6
     [ "$(scores --model ease --lambda 1)" = '[0.333333,0]' ]
@@ -122,7 +159,7 @@ scores() {
     candidates -q --split train --protocol global --cut 0.99 --min-history 1 --negatives 1 "$graph" |
         jq -c 'select(.id == "u1#3") | .target = 0 | .candidates = [{item:"C"},{item:"D"},{item:"F"}]' > "$cases"
     [ "$(scores --model pop)" = '[1,1,1]' ]
-    [ "$(scores --model pop --days 1)" = '[0,1,1]' ]
+    [ "$(scores --model recent-pop --days 1)" = '[0,1,1]' ]
     # Only u4 is known to have them, who had neither A nor B; on day 8 u2 takes D after both.
     [ "$(scores --model markov)" = '[0,0,0]' ]
     [ "$(scores --model ease --lambda 1)" = '[0,0,0]' ]
@@ -139,12 +176,24 @@ scores() {
         jq -c '.target = 0 | .candidates = [{item:"D"},{item:"B"}]' > "$cases"
     [ "$(jq -r '.id' "$cases")" = '10#4' ]
     [ "$(scores --model pop)" = '[4,8]' ]
-    [ "$(scores --model pop --days 1.5)" = '[1,2]' ]
+    [ "$(scores --model recent-pop --days 1.5)" = '[1,2]' ]
     # D: 4/sqrt(8 4); B: 8/8 + 4/sqrt(8 4)
     [ "$(scores --model itemknn)" = '[0.707107,1.707107]' ]
     [ "$(scores --model markov)" = '[4,8]' ]
     # The ridge regression of the rows A B C and A B D, each four times.
     [ "$(scores --model ease --lambda 1)" = '[-0.226415,0.923077]' ]
+    # What is popular loses by --pop-power, even with a score below 0.
+    [ "$(scores --model ease --lambda 1 --pop-power 1)" = '[-0.90566,0.115385]' ]
+    # He shares A with all, each of whom has 3 items, and C with those who did not take D.
+    [ "$(scores --model userknn)" = '[1.333333,4]' ]
+    # Nobody has learned from 10, who has D, and everything else of his.
+    for model in als bpr lightgcn; do
+        scores --model $model > "$BATS_TEST_TMPDIR/one"
+        sed -i 's/"10","item":"Z"/"10","item":"Y"/' "$graph"
+        candidates -q --protocol users --split test --min-history 1 --negatives 1 "$graph" |
+            jq -c '.target = 0 | .candidates = [{item:"D"},{item:"B"}]' > "$cases"
+        scores --model $model | cmp - "$BATS_TEST_TMPDIR/one"
+    done
 }
 
 @test "baseline: chainvote repeats the counts" {
@@ -193,10 +242,125 @@ train_cases() {
 
 @test "baseline: scores do not depend on the number of threads" {
     candidates -q --split train --min-history 1 --negatives 1 "$graph" > "$cases"
-    for model in pop itemknn markov ease; do
-        baseline --graph "$graph" --model $model --threads 1 "$cases" > "$BATS_TEST_TMPDIR/one"
-        baseline --graph "$graph" --model $model --threads 3 "$cases" | cmp - "$BATS_TEST_TMPDIR/one"
+    graphsynth -q --users 80 --items 150 > "$BATS_TEST_TMPDIR/synth.jsonl"
+    for model in pop itemknn userknn markov ease als bpr lightgcn; do
+        case $model in als | bpr | lightgcn)
+            graph=$BATS_TEST_TMPDIR/synth.jsonl
+            candidates -q --split test "$graph" > "$cases" ;;
+        esac
+        baseline -q --graph "$graph" --model $model --threads 1 "$cases" > "$BATS_TEST_TMPDIR/one"
+        baseline -q --graph "$graph" --model $model --threads 2 "$cases" | cmp - "$BATS_TEST_TMPDIR/one"
+        baseline -q --graph "$graph" --model $model --threads 3 "$cases" | cmp - "$BATS_TEST_TMPDIR/one"
     done
+}
+
+# Cases of a small synthetic world.
+synth() {
+    graph=$BATS_TEST_TMPDIR/synth.jsonl valid=$BATS_TEST_TMPDIR/valid.jsonl
+    graphsynth -q --users 120 --items 150 > "$graph"
+    candidates -q --split valid "$graph" > "$valid"
+    candidates -q --split test "$graph" > "$cases"
+}
+
+# measure FIELD ARG...: of the test cases' scores.
+measure() {
+    local field=$1
+    shift
+    baseline -q --graph "$graph" "$@" | evaluate | jq ".$field * 1e6 | round / 1e6"
+}
+
+@test "baseline: models that learn stand far above chance, by epochs, seed and size" {
+    synth
+    chance=$(measure mrr -m random "$cases")
+    for model in "als --dim 8" "als --dim 8 --alpha 5 --reg 1" bpr "bpr --dim 16 --learning-rate 0.005" \
+                 lightgcn "lightgcn --layers 1 --batch 100 --epochs 20"; do
+        [ "$(measure mrr -m $model "$cases" | jq ". > 1.4 * $chance")" = true ] || { echo "$model"; false; }
+    done
+    for model in als bpr lightgcn; do
+        baseline -q -g "$graph" -m $model "$cases" | head -c 2000 > "$BATS_TEST_TMPDIR/one"
+        for other in "--epochs 3" "--seed 2" "--dim 32" "--reg 0.5"; do
+            run ! cmp -s <(baseline -q -g "$graph" -m $model $other "$cases" | head -c 2000) "$BATS_TEST_TMPDIR/one"
+        done
+    done
+}
+
+@test "baseline: refuses training cases where their targets were learned" {
+    make_case train u2 '{}' B C > "$cases"
+    for model in als bpr lightgcn; do
+        refuses "-:1: $model has learned the training targets: score valid or test cases" -m $model < "$cases"
+    done
+}
+
+# full K CASE: what is written of it.
+full() {
+    make_case test "$2" '{}' "$3" "$4" | baseline -q --graph "$graph" --model pop --full "$1" |
+        jq -c '[.full, [.candidates[].item], .scores, has("target")]'
+}
+
+@test "baseline: --full ranks every item the user never touched" {
+    [ "$(full 2 u1 D E)" = '[{"rank":1,"tied":1,"of":3},["D","F"],[3,2],false]' ]
+    [ "$(full 9 u2 E F)" = '[{"rank":3,"tied":1,"of":3},["C","F","E"],[2,2,0],false]' ]
+    [ "$(full 1 u3 A E)" = '[{"rank":1,"tied":2,"of":3},["A"],[2],false]' ]
+    # A training case: among what is not known of its user, without the target: A, C, F, E; n(A) is 1 then.
+    [ "$(make_case train u2 '{}' B C | baseline -q -g "$graph" -m pop --full 3 |
+         jq -c '[.full, [.candidates[].item], .scores]')" = '[{"rank":1,"tied":1,"of":5},["B","C","D"],[2,1,1]]' ]
+}
+
+@test "baseline: --full and drawn candidates have the same scores" {
+    synth
+    for model in "itemknn --neighbours 20 --recency 3" "ease --pop-power 0.5" "userknn --log-pop 0.1" als bpr lightgcn; do
+        baseline -q -g "$graph" -m $model "$cases" | jq -c '[.id, (.candidates | map(.item)), .scores] |
+            .[0] as $id | [.[1], .[2]] | transpose[] | [$id, .[]]' | sort > "$BATS_TEST_TMPDIR/drawn"
+        baseline -q -g "$graph" -m $model --full 1000 "$cases" | jq -c '[.id, (.candidates | map(.item)), .scores] |
+            .[0] as $id | [.[1], .[2]] | transpose[] | [$id, .[]]' | sort > "$BATS_TEST_TMPDIR/full"
+        [ -s "$BATS_TEST_TMPDIR/drawn" ] && [ -z "$(comm -23 "$BATS_TEST_TMPDIR/drawn" "$BATS_TEST_TMPDIR/full")" ]
+    done
+}
+
+@test "baseline: --tune finds the best setting of its grid, and scores with it" {
+    synth
+    baseline -q -g "$graph" -m recent-pop --tune 1000 --valid "$valid" --tune-only > "$BATS_TEST_TMPDIR/choice"
+    [ "$(jq -c '[.model,.settings,.n]' "$BATS_TEST_TMPDIR/choice")" = '["recent-pop",56,120]' ]
+    for days in 0 1 3 7 14 30 90 365; do
+        for power in 0 0.125 0.25 0.375 0.5 0.75 1; do
+            measure mrr -m recent-pop --days $days --pop-power $power "$valid"
+        done
+    done | jq -s max > "$BATS_TEST_TMPDIR/best"
+    [ "$(jq '.mrr * 1e6 | round / 1e6' "$BATS_TEST_TMPDIR/choice")" = "$(cat "$BATS_TEST_TMPDIR/best")" ]
+    run --separate-stderr baseline -g "$graph" -m recent-pop --tune 1000 --valid "$valid" "$cases"
+    options=$(jq -r '.options | to_entries | map("--\(.key) \(.value)") | join(" ")' "$BATS_TEST_TMPDIR/choice")
+    [[ "${stderr//.0/}" =~ ^"baseline: recent-pop ${options//.0/}: hr1 0."[0-9]+", mrr 0."[0-9]+" over 120 validation cases"$ ]]
+    [ "$output" = "$(baseline -q -g "$graph" -m recent-pop $options "$cases")" ]
+}
+
+@test "baseline: --tune is at least as good on its cases as the defaults, by the budget, and the same each time" {
+    synth
+    for model in itemknn userknn markov ease als; do
+        rm -f "$BATS_TEST_TMPDIR"/choice.*
+        for budget in 1 10 25; do
+            baseline -q -g "$graph" -m $model --tune $budget --valid "$valid" --tune-only --threads 1 > "$BATS_TEST_TMPDIR/choice.$budget"
+        done
+        [ "$(jq -s 'map(.settings) == [1,10,25] and .[0].mrr <= .[1].mrr and .[1].mrr <= .[2].mrr' "$BATS_TEST_TMPDIR"/choice.{1,10,25})" = true ]
+        [ "$(measure mrr -m $model "$valid")" = "$(jq '.mrr * 1e6 | round / 1e6' "$BATS_TEST_TMPDIR/choice.1")" ]
+        options=$(jq -r '.options | to_entries | map("--\(.key) \(.value)") | join(" ")' "$BATS_TEST_TMPDIR/choice.25")
+        [ "$(measure mrr -m $model $options "$valid")" = "$(jq '.mrr * 1e6 | round / 1e6' "$BATS_TEST_TMPDIR/choice.25")" ]
+        baseline -q -g "$graph" -m $model --tune 25 --valid "$valid" --tune-only --threads 3 | cmp - "$BATS_TEST_TMPDIR/choice.25"
+    done
+}
+
+@test "baseline: --tune keeps what is given, and stops training early" {
+    synth
+    run baseline -q -g "$graph" -m ease --tune 20 --recency 7 --valid "$valid" --tune-only
+    [ "$(jq -c '.options | keys' <<< "$output")" = '["lambda","pop-power"]' ]
+    run baseline -q -g "$graph" -m bpr --tune 1 --learning-rate 0.01 --valid "$valid" --tune-only
+    e=$(jq .options.epochs <<< "$output")
+    best=$(jq '.mrr * 1e6 | round / 1e6' <<< "$output")
+    [ "$(measure mrr -m bpr --learning-rate 0.01 --epochs "$e" "$valid")" = "$best" ]
+    for other in $((e + 1)) $((e + 10)); do
+        [ "$(measure mrr -m bpr --learning-rate 0.01 --epochs $other "$valid" | jq ". <= $best")" = true ]
+    done
+    run baseline -q -g "$graph" -m bpr --tune 2 --epochs 7 --valid "$valid" --tune-only
+    [ "$(jq -c '[.settings, (.options | has("epochs"))]' <<< "$output")" = '[2,false]' ]
 }
 
 # refuses MESSAGE ARG...: bad data, named so.
@@ -226,7 +390,12 @@ refuses() {
 @test "baseline: refuses days without times" {
     sed -i 's/,"time":[0-9]*//' "$graph"
     make_case test u1 '{}' D F > "$cases"
-    refuses '-:1: --days needs events with times' --days 1 < "$cases"
+    refuses '-:1: recent-pop needs events with times' --model recent-pop < "$cases"
+    [ "$(scores --model recent-pop --days 0)" = '[3,2]' ]
+}
+
+@test "baseline: refuses to choose on test cases" {
+    refuses "$cases:1: a test case must not decide what is chosen" --model ease --tune 3 --valid "$cases" --tune-only
 }
 
 @test "baseline: refuses a matrix that has no inverse, or is too large" {
@@ -267,13 +436,54 @@ refuses() {
     refuses "$train: no records" --model logistic --train "$train" "$cases"
 }
 
+# misused MESSAGE ARG...: wrong usage, named so.
+misused() {
+    local message=$1
+    shift
+    run -2 --separate-stderr baseline "$@"
+    [ "$stderr" = "baseline: $message
+Try 'baseline --help'." ] || { echo "$stderr"; false; }
+}
+
 @test "baseline: refuses wrong usage" {
-    run -2 --separate-stderr baseline "$cases"
-    [ "$stderr" = "baseline: --graph is missing
-Try 'baseline --help'." ]
-    run -2 --separate-stderr baseline --graph "$graph" --model logistic "$cases"
-    [ "$stderr" = "baseline: --model logistic needs --train
-Try 'baseline --help'." ]
+    local of=(--graph "$graph" --model)
+    misused "--graph is missing" "$cases"
+    misused "--model logistic needs --train" "${of[@]}" logistic "$cases"
+    misused "--model pop takes no --train" "${of[@]}" pop --train "$cases" "$cases"
+    misused "--model chainvote takes no --full: only drawn candidates have chains" "${of[@]}" chainvote --full 3 "$cases"
+    misused "--model logistic takes no --full: only drawn candidates have chains" "${of[@]}" logistic --train x --full 3 "$cases"
+    misused "--tune needs --valid, and --valid needs --tune" "${of[@]}" ease --tune 3 "$cases"
+    misused "--tune needs --valid, and --valid needs --tune" "${of[@]}" ease --valid "$cases" "$cases"
+    misused "--tune-only needs --tune" "${of[@]}" ease --tune-only
+    misused "--tune-only scores nothing, but there is '$cases'" "${of[@]}" ease --tune 3 --valid "$cases" --tune-only "$cases"
+    for model in random pop chainvote; do
+        misused "--model $model has nothing to tune" "${of[@]}" $model --tune 3 --valid "$cases" "$cases"
+    done
     run -2 --separate-stderr baseline --graph "$graph" --model svd "$cases"
-    [[ "$stderr" == "baseline: --model takes one of random|pop|itemknn|markov|ease|chainvote|logistic, not 'svd'"* ]]
+    [[ "$stderr" == "baseline: --model takes one of random|pop|recent-pop|itemknn|"*"|chainvote|logistic, not 'svd'"* ]]
+}
+
+@test "baseline: refuses an option that the model does not take" {
+    takes() {
+        local model=$1 option
+        shift
+        for option in days similarity k1 b shrink neighbours steps lambda alpha l2 dim layers heads hidden length epochs \
+                      batch learning-rate reg dropout loss recency pop-power log-pop; do
+            [[ " $* " == *" $option "* ]] && continue
+            case $option in similarity) value=bm25 ;; loss) value=bce ;; b | dropout) value=0.5 ;; *) value=1 ;; esac
+            misused "--model $model takes no --$option" --graph "$graph" --model "$model" --$option $value "$cases"
+        done
+    }
+    takes random
+    takes pop pop-power log-pop
+    takes recent-pop days pop-power log-pop
+    takes itemknn similarity k1 b shrink neighbours recency pop-power log-pop
+    takes userknn shrink neighbours recency pop-power log-pop
+    takes markov steps recency pop-power log-pop
+    takes ease lambda recency pop-power log-pop
+    takes als dim epochs alpha reg recency pop-power log-pop
+    takes bpr dim epochs batch learning-rate reg log-pop
+    takes lightgcn dim layers epochs batch learning-rate reg log-pop
+    takes chainvote pop-power log-pop
+    takes logistic l2 log-pop
 }

@@ -6,7 +6,7 @@
 page_fields() {
     awk '
         function add(parent, name, type) {
-            gsub(/ Ns Ar [a-z]+ Ns Fa /, "*", name)
+            gsub(/ Ns Ar [a-z]+( Ns Fa )?/, "*", name)
             n++
             section_of[n] = section; parent_of[n] = parent; name_of[n] = name
             needed[n] = type ~ /optional/ ? "optional" : "needed"; type_of[n] = type

@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 16 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 20 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -134,6 +134,12 @@ prompts_check() {
 @test "records: scored records of baseline and graphsynth are as the page says" {
     checks pop.jsonl "scored record" "$case"
     [ "$(jq -c '[keys[] | select(. == ("history","drawn","counts","chains","facts"))]' pop.jsonl | sort -u)" = '[]' ]
+    baseline --quiet -m pop -g graph.jsonl --full 3 chains.jsonl > "$out"
+    checks "$out" "scored record" "$case"
+    [ "$(jq -c '.full | map_values(type)' "$out" | sort -u)" = '{"rank":"number","tied":"number","of":"number"}' ]
+    candidates --quiet --split valid graph.jsonl > "$out.valid"
+    baseline --quiet -m ease -g graph.jsonl --tune 3 --valid "$out.valid" --tune-only > "$out"
+    checks "$out" "choice record"
     graphsynth --quiet --users 60 --items 80 --score chains.jsonl > "$out"
     checks "$out" "$case,scored record" "$chains"
 }
@@ -166,8 +172,19 @@ prompts_check() {
     checks "$out" "evaluation record"
     evaluate rollout=rollouts.jsonl > "$out"
     checks "$out" "evaluation record"
+    evaluate --graph graph.jsonl --strata 3 --positions --bootstrap 20 --against pop pop=pop.jsonl random=random.jsonl > "$out.all"
+    jq -c 'select(has("mrr"))' "$out.all" > "$out"
+    checks "$out" "evaluation record"
+    jq -c 'select(.against)' "$out.all" > "$out"
+    checks "$out" "paired test record"
+    jq -c 'select(.stratum)' "$out.all" > "$out"
+    checks "$out" "stratum record"
+    jq -c 'select(has("position"))' "$out.all" > "$out"
+    checks "$out" "position record"
     evaluate --against pop pop=pop.jsonl random=random.jsonl | jq -c 'select(.against)' > "$out"
     checks "$out" "paired test record"
+    evaluate --probes --graph graph.jsonl chains.jsonl > "$out"
+    checks "$out" "probe record"
 }
 
 @test "records: tokenized records are as the page says" {

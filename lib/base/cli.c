@@ -170,8 +170,15 @@ static void print_version(const struct cli *cli) {
 }
 
 char **cli_parse(const struct cli *cli, void *options, int argc, char **argv) {
+    bool given[MAX_OPTS];
+
+    return cli_parse_given(cli, options, argc, argv, given);
+}
+
+char **cli_parse_given(const struct cli *cli, void *options, int argc, char **argv, bool *given) {
     struct option longs[MAX_OPTS + 3] = { { 0 } };
     char shorts[2 * MAX_OPTS + 4];
+    const struct cli_opt *o;
     int answer;
 
     if (count(cli->opts) > MAX_OPTS) abort();
@@ -188,7 +195,9 @@ char **cli_parse(const struct cli *cli, void *options, int argc, char **argv) {
         }
         if (answer == ':') cli_usage(cli, "'%s' needs a value", argv[optind - 1]);
         if (answer == '?') cli_usage(cli, "no option '%s'", argv[optind - 1]);
-        store(cli, row(cli, answer), options, optarg);
+        o = row(cli, answer);
+        given[o - cli->opts] = true;
+        store(cli, o, options, optarg);
     }
     if (!*cli->operands) {
         if (optind < argc) cli_usage(cli, "no operand is taken, but there is '%s'", argv[optind]);

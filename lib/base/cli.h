@@ -53,6 +53,9 @@ struct cli {
  * stdin would be read but is a terminal (status 2). */
 char **cli_parse(const struct cli *cli, void *options, int argc, char **argv);
 
+/* The same; given[k] becomes true where the table's row k was given. */
+char **cli_parse_given(const struct cli *cli, void *options, int argc, char **argv, bool *given);
+
 /* Ends the program with status 2 and a sentence: what cli_parse cannot check by itself. */
 _Noreturn void cli_usage(const struct cli *cli, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-static uint64_t fingerprint(const char *id, size_t n) {
+uint64_t ids_fingerprint(const char *id, size_t n) {
     struct hash h = hash_start();
 
     hash_bytes(&h, id, n);
@@ -23,7 +23,7 @@ static uint32_t *find_slot(const struct ids *ids, uint64_t hash) {
 }
 
 size_t ids_find(const struct ids *ids, const char *id, size_t n) {
-    return ids->slots ? (size_t)*find_slot(ids, fingerprint(id, n)) - 1 : SIZE_MAX;
+    return ids->slots ? (size_t)*find_slot(ids, ids_fingerprint(id, n)) - 1 : SIZE_MAX;
 }
 
 /* At most three slots of four are taken. */
@@ -35,18 +35,21 @@ static void grow(struct ids *ids) {
     for (size_t i = 0; i < ids->n; i++) *find_slot(ids, ids->at[i].hash) = (uint32_t)i + 1;
 }
 
-size_t ids_add(struct ids *ids, const char *id, size_t n) {
-    uint64_t hash = fingerprint(id, n);
+size_t ids_enter(struct ids *ids, uint64_t fingerprint) {
     uint32_t *slot;
 
     grow(ids);
-    slot = find_slot(ids, hash);
+    slot = find_slot(ids, fingerprint);
     if (*slot) return *slot - 1;
     assert(ids->n < IDS_MAX);
     ids->at = mem_grow(ids->at, ids->n, &ids->cap, sizeof *ids->at);
-    ids->at[ids->n] = (struct id){ .hash = hash };
+    ids->at[ids->n] = (struct id){ .hash = fingerprint };
     *slot = (uint32_t)++ids->n;
     return ids->n - 1;
+}
+
+size_t ids_add(struct ids *ids, const char *id, size_t n) {
+    return ids_enter(ids, ids_fingerprint(id, n));
 }
 
 void ids_free(struct ids *ids) {

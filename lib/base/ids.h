@@ -1,4 +1,5 @@
-/* ids — which cases were read: an index for each identifier, by its 64-bit fingerprint.
+/* ids — which cases, and which items, were read: an index for each identifier, by its 64-bit
+ * fingerprint.
  *
  * 16 bytes a case, up to twice that while the array has room, and 5 to 11 for its slot. Two of 1e5
  * identifiers meet by accident once in 4e9 sets. */
@@ -30,6 +31,10 @@ size_t ids_find(const struct ids *ids, const char *id, size_t n);
 
 /* The index of the identifier, which is entered if it is new: then the index is the old ids->n. */
 size_t ids_add(struct ids *ids, const char *id, size_t n);
+
+/* The fingerprint of an identifier, and ids_add of one that is known by it. */
+uint64_t ids_fingerprint(const char *id, size_t n);
+size_t ids_enter(struct ids *ids, uint64_t fingerprint);
 
 void ids_free(struct ids *ids);
 

@@ -67,14 +67,17 @@ static uint64_t fingerprint(const struct case_set *s, const struct graph *g, con
     return hash_value(&h);
 }
 
-static json_t *make_source(const struct graph *g, int kind, double cut, uint64_t hash) {
+/* The law of the negatives is named unless it is uniform. */
+static json_t *make_source(const struct graph *g, const struct case_options *o, double cut, uint64_t hash) {
+    static const char *const draws[] = { "uniform", "popular", "hard", "given" };
     char graph[17], hex[17];
     json_t *src;
 
     hash_hex(graph, g->hash);
     hash_hex(hex, hash);
-    src = json_pack("{s:s, s:s}", "graph", graph, "split", kinds[kind]);
-    if (kind == SPLIT_GLOBAL) json_object_set_new(src, "cut", json_real(cut));
+    src = json_pack("{s:s, s:s}", "graph", graph, "split", kinds[o->split.kind]);
+    if (o->split.kind == SPLIT_GLOBAL) json_object_set_new(src, "cut", json_real(cut));
+    if (o->draw != DRAW_UNIFORM) json_object_set_new(src, "draw", json_string(draws[o->draw]));
     json_object_set_new(src, "hash", json_string(hex));
     return src;
 }
@@ -95,7 +98,7 @@ static int make_cuts(struct case_set *s, const struct graph *g, struct err *err)
         o.until = k + 1 < s->n_cuts ? cuts[k + 1] : 0;
         if (split_make(&cut->split, g, &o, (enum split_part)s->o.part, err))
             return s->n_cuts > 1 ? err_prefix(err, "cut %g", cuts[k]) : -1;
-        cut->source = make_source(g, o.kind, cuts[k], fingerprint(s, g, cuts));
+        cut->source = make_source(g, &s->o, cuts[k], fingerprint(s, g, cuts));
         draw_open(s, cut);
         s->n += cut->split.n;
     }

@@ -135,6 +135,10 @@ void case_reader_next(struct case_reader *r);
  * was read before. The case borrows r; free it with case_free. */
 int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err);
 
+/* The same without candidates and target, which the record need not have, and as often as it comes: n
+ * is 0. */
+int case_find(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err);
+
 /* Frees the known graphs; cases that were parsed lose what they borrowed. */
 void case_reader_close(struct case_reader *r);
 

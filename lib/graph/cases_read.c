@@ -179,6 +179,11 @@ static int parse_candidates(const json_t *rec, struct rec_case *c, struct err *e
                    graph_item_name(g, c->at.item), graph_item_name(g, c->candidates[c->target]));
 }
 
+int case_find(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
+    *c = (struct rec_case){ 0 };
+    return parse_source(r, rec, c, err) || parse_target(rec, c, err) ? -1 : 0;
+}
+
 /* Notes that the case was read. */
 static int note_id(struct case_reader *r, const char *id, struct err *err) {
     size_t n = r->ids.n;
@@ -188,10 +193,7 @@ static int note_id(struct case_reader *r, const char *id, struct err *err) {
 }
 
 int case_parse(struct case_reader *r, const json_t *rec, struct rec_case *c, struct err *err) {
-    *c = (struct rec_case){ 0 };
-    if (!parse_source(r, rec, c, err) && !parse_target(rec, c, err) && !parse_candidates(rec, c, err) &&
-        !note_id(r, c->id, err))
-        return 0;
+    if (!case_find(r, rec, c, err) && !parse_candidates(rec, c, err) && !note_id(r, c->id, err)) return 0;
     case_free(c);
     return -1;
 }

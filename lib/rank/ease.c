@@ -200,5 +200,5 @@ static int score(void *state, const struct rec_case *c, const json_t *rec, doubl
 }
 
 const struct family family_ease = {
-    .name = "ease", .personal = true, .make = make, .score = score, .drop = drop
+    .name = "ease", .options = "lambda recency pop-power log-pop", .make = make, .score = score, .drop = drop
 };

@@ -6,7 +6,10 @@
 
 struct family {
     const char *name;
-    bool personal;              /* reads the user's items: pop_power holds for it */
+    const char *options;        /* names of those it takes, a space apart; see baseline_takes */
+    struct fit_options own;     /* what stands for the zeros in fit_options */
+    bool trained;               /* has learned the known targets: training cases are refused; when
+                                   fit.epochs grows between two cases, it trains on */
     void *(*make)(const struct baseline_options *o, struct pool *pool);
     int (*learn)(void *state, const struct rec_case *c, const json_t *rec, struct err *err);
     int (*score)(void *state, const struct rec_case *c, const json_t *rec, double *scores,
@@ -15,7 +18,8 @@ struct family {
     void (*drop)(void *state);
 };                              /* learn and note may be NULL */
 
-extern const struct family family_random, family_pop, family_itemknn, family_markov, family_ease,
+extern const struct family family_random, family_pop, family_recent_pop, family_itemknn,
+                           family_userknn, family_markov, family_ease, family_als, family_bpr, family_lightgcn,
                            family_chainvote, family_logistic;
 
 /* An item of the user, with its weight. */

@@ -290,5 +290,5 @@ static const char *note(const void *state) {
 }
 
 const struct family family_logistic = {
-    .name = "logistic", .make = make, .learn = learn, .score = score, .note = note, .drop = drop
+    .name = "logistic", .options = "l2 log-pop", .make = make, .learn = learn, .score = score, .note = note, .drop = drop
 };

@@ -1,17 +1,22 @@
 /* pairs — a column is counted over the postings of its item, densely, and kept sparsely. */
 #include "rank/pairs.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "rank/family.h"
 
-void pairs_open(struct pairs *p, long steps, struct pool *pool) {
-    *p = (struct pairs){ .steps = steps, .pool = pool };
+void pairs_open(struct pairs *p, long steps, bool idf, struct pool *pool) {
+    *p = (struct pairs){ .steps = steps, .idf = idf, .pool = pool };
 }
 
 static void forget(struct pairs *p) {
-    for (int i = 0; i < p->items; i++) free(p->column[i].pair);
+    for (int i = 0; i < p->items; i++) {
+        free(p->column[i].item);
+        free(p->column[i].count);
+    }
     free(p->column);
     p->column = NULL;
 }
@@ -22,32 +27,67 @@ void pairs_free(struct pairs *p) {
     free(p->wanted);
 }
 
-/* Event e is of item c: adds `sign` for every i that it makes a pair with in [begin, end), the user's
- * known events but the event `skip`. */
-static void add_event(int *counts, const struct graph *g, size_t begin, size_t end, size_t e,
-                      size_t skip, long steps, int sign) {
+/* What a pair of a user with n known events counts. */
+static double user_weight(const struct pairs *p, size_t n) {
+    double idf = log((double)p->items) - log1p((double)n);
+
+    return p->idf ? idf * idf : 1;
+}
+
+/* Adds `weight` for every i that an event of item c makes a pair with in [begin, end), the
+ * user's known events but the event `skip`. */
+struct visit {
+    const struct graph *g;
+    size_t begin, end, skip;
+    long steps;
+    double weight;
+    double *counts;             /* [items], or by place in col */
+    const struct pair_column *col;      /* or NULL */
+};
+
+static int by_number(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+size_t pair_find(const struct pair_column *col, int i) {
+    const int *at = bsearch(&i, col->item, col->n, sizeof i, by_number);
+
+    return at ? (size_t)(at - col->item) : col->n;
+}
+
+static void add_pair(const struct visit *v, size_t k) {
+    int i = v->g->edge_item[k];
+
+    v->counts[v->col ? pair_find(v->col, i) : (size_t)i] += v->weight;
+}
+
+static void add_event(const struct visit *v, size_t e) {
+    long steps = v->steps;
+
     if (!steps) {
-        for (size_t k = begin; k < end; k++)
-            if (k != e && k != skip) counts[g->edge_item[k]] += sign;
+        for (size_t k = v->begin; k < v->end; k++)
+            if (k != e && k != v->skip) add_pair(v, k);
         return;
     }
-    for (size_t k = e; k > begin && steps > 0; k--) {
-        if (k - 1 == skip) continue;
-        counts[g->edge_item[k - 1]] += sign;
+    for (size_t k = e; k > v->begin && steps > 0; k--) {
+        if (k - 1 == v->skip) continue;
+        add_pair(v, k - 1);
         steps--;
     }
 }
 
 /* Moves the dense counts into a column and leaves zeros behind. */
-static void compress(struct pair_column *col, int *counts, int items) {
+static void compress(struct pair_column *col, double *counts, int items) {
     size_t n = 0;
 
     for (int i = 0; i < items; i++) n += counts[i] != 0;
-    col->pair = mem_alloc(n, sizeof *col->pair);
+    col->item = mem_alloc(n, sizeof *col->item);
+    col->count = mem_alloc(n, sizeof *col->count);
     col->n = 0;
     for (int i = 0; i < items; i++) {
-        if (!counts[i]) continue;
-        col->pair[col->n++] = (struct pair){ i, counts[i] };
+        if (counts[i] == 0) continue;
+        col->item[col->n] = i;
+        col->count[col->n++] = counts[i];
         counts[i] = 0;
     }
 }
@@ -55,17 +95,21 @@ static void compress(struct pair_column *col, int *counts, int items) {
 static void count_column(void *ctx, int task, int worker) {
     struct pairs *p = ctx;
     const struct graph *g = p->known;
-    int *counts = p->scratch + (size_t)worker * (size_t)p->items, item = p->wanted[task];
+    int item = p->wanted[task];
+    struct visit v = { .g = g, .skip = SIZE_MAX, .steps = p->steps,
+                       .counts = p->scratch + (size_t)worker * (size_t)p->items };
 
     for (size_t k = g->item_row[item]; k < g->item_row[item + 1]; k++) {
         size_t e = g->item_edge[k];
         int u = g->edge_user[e];
 
         if (g->edge_time[e] >= p->before) break;
-        add_event(counts, g, g->user_row[u], family_row_end(g, u, p->before), e, SIZE_MAX, p->steps,
-                  1);
+        v.begin = g->user_row[u];
+        v.end = family_row_end(g, u, p->before);
+        v.weight = user_weight(p, v.end - v.begin);
+        add_event(&v, e);
     }
-    compress(&p->column[item], counts, p->items);
+    compress(&p->column[item], v.counts, p->items);
 }
 
 /* Columns of another known graph, or of another moment, are of no use any more. */
@@ -90,30 +134,40 @@ void pairs_prepare(struct pairs *p, const struct rec_case *c) {
     for (int k = 0; k < c->n; k++) {
         int item = c->candidates[k];
 
-        if (!p->column[item].pair && !asked[item]) p->wanted[p->wanted_n++] = item;
+        if (!p->column[item].item && !asked[item]) p->wanted[p->wanted_n++] = item;
         asked[item] = true;
     }
     free(asked);
     pool_run(p->pool, (int)p->wanted_n, count_column, p);
 }
 
-/* What the case's user adds to the column of `item`, without his target edge in place of with it. */
-static void correct_own(const struct pairs *p, const struct rec_case *c, int item, size_t target,
-                        int sign, int *counts) {
-    const struct graph *g = p->known;
-    size_t begin = g->user_row[c->at.user], end = family_row_end(g, c->at.user, p->before);
-
-    for (size_t e = begin; e < end; e++) {
-        if (g->edge_item[e] != item) continue;
-        add_event(counts, g, begin, end, e, SIZE_MAX, p->steps, -sign);
-        if (e != target) add_event(counts, g, begin, end, e, target, p->steps, sign);
-    }
+/* The event of the user's row that is of `item`, or SIZE_MAX. */
+static size_t find_event(const struct visit *v, int item) {
+    for (size_t e = v->begin; e < v->end; e++)
+        if (v->g->edge_item[e] == item) return e;
+    return SIZE_MAX;
 }
 
-void pairs_add(const struct pairs *p, const struct rec_case *c, int item, int sign, int *counts) {
-    const struct pair_column *col = &p->column[item];
-    size_t target = family_target_edge(c);
+/* Of the case's user only the rest of his events counts: with them all taken off, without the
+ * target put back on. */
+struct pair_column pairs_column(const struct pairs *p, const struct rec_case *c, int item,
+                                double **own) {
+    struct pair_column col = p->column[item];
+    const struct graph *g = p->known;
+    size_t target = family_target_edge(c), e;
+    struct visit v = { .g = g, .begin = g->user_row[c->at.user],
+                       .end = family_row_end(g, c->at.user, p->before), .skip = SIZE_MAX, .steps = p->steps, .col = &col };
 
-    for (size_t k = 0; k < col->n; k++) counts[col->pair[k].item] += sign * col->pair[k].count;
-    if (target != SIZE_MAX) correct_own(p, c, item, target, sign, counts);
+    *own = NULL;
+    e = target == SIZE_MAX ? SIZE_MAX : find_event(&v, item);
+    if (e == SIZE_MAX) return col;
+    *own = v.counts = mem_alloc(col.n + 1, sizeof **own);   /* the last: pairs that counted 0 */
+    memcpy(v.counts, col.count, col.n * sizeof *v.counts);
+    v.weight = -user_weight(p, v.end - v.begin);
+    add_event(&v, e);
+    v.skip = target;
+    v.weight = user_weight(p, v.end - v.begin - 1);
+    if (e != target) add_event(&v, e);
+    col.count = v.counts;
+    return col;
 }

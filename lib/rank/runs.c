@@ -9,13 +9,8 @@
 #include "io/jsonl.h"
 #include "rank/scored.h"
 
-/* A case of the form rate, until the last of its candidates was read. */
-struct open_case {
-    size_t n, got, line;            /* candidates, those read, line of the first */
-    double *rating;                 /* [n] */
-    bool *has;                      /* [n] */
-    char *id;
-};
+/* Means over permutations may differ by less, in whatever order these come. */
+#define ROUNDING 1e-6
 
 /* One draw of cases for all runs. */
 static int check_hash(struct runs *rs, const char *file, size_t line, const struct scored *s,
@@ -32,30 +27,52 @@ static int check_hash(struct runs *rs, const char *file, size_t line, const stru
 }
 
 /* One form for all records of a run. */
-static int check_form(struct run *run, const struct scored *s, struct err *err) {
+static int check_form(struct runs *rs, struct run *run, const struct scored *s, struct err *err) {
     if (!run->records) {
         run->has_scores = s->has_scores;
         run->sampled = s->sampled;
         run->rate = s->rate;
+        run->full = s->full;
+        run->has_items = true;
+        if (run == rs->run) rs->permuted = s->permutation > 0;
     }
     if (s->rate != run->rate) return err_set(err, "the form is not that of the records before");
     if (s->sampled != run->sampled) return err_set(err, "scored and rollout records in one run");
     if (s->has_scores != run->has_scores)
         return err_set(err, s->has_scores ? "scores, where the records before have none" :
                        "no scores, where the records before have them");
+    if (s->full != run->full)
+        return err_set(err, "a ranking of all items and one of candidates in one run");
+    if (s->full && rs->by_place) return err_set(err, "a ranking of all items has no positions");
+    if (run == rs->run && (s->permutation > 0) != rs->permuted)
+        return err_set(err, "one of several permutations and a single record in one run");
     return 0;
 }
 
-/* A hit that was not read yet is NaN. */
-static void add_hit(struct run *run, size_t i) {
-    run->hit = mem_grow(run->hit, i, &run->hit_cap, sizeof *run->hit);
-    run->hit[i] = NAN;
-    if (!run->rate) return;
-    run->open = mem_grow(run->open, i, &run->open_cap, sizeof *run->open);
-    run->open[i] = NULL;
+/* The number of candidates is known once one of the case's records tells it. */
+static int check_candidates(struct id *of, const struct scored *s, struct err *err) {
+    size_t n = s->full ? s->rank.of : s->n;
+
+    if (!of->candidates) of->candidates = (uint32_t)n;
+    if (!n || of->candidates == n) return 0;
+    return err_set(err, "the case \"%.100s\" has %zu candidates, but %u in another record",
+                   buf_text(&s->id), n, of->candidates);
 }
 
-/* The index of the record's case, which only the first run may add. */
+/* A record that only the first run may add. */
+static void add_record(struct runs *rs, const struct scored *s, size_t line) {
+    size_t i = rs->ids.n - 1;
+
+    rs->ids.at[i].line = (uint32_t)line;
+    if (!rs->permuted) return;
+    rs->base = mem_grow(rs->base, i, &rs->base_cap, sizeof *rs->base);
+    rs->permutation = mem_grow(rs->permutation, i, &rs->permutation_cap, sizeof *rs->permutation);
+    rs->base[i] = (uint32_t)ids_add(&rs->bases, buf_text(&s->id), s->base);
+    rs->permutation[i] = (uint32_t)s->permutation;
+    if (s->permutation > rs->permutations) rs->permutations = s->permutation;
+}
+
+/* The index of the record's case or permutation. */
 static int find_case(struct runs *rs, struct run *run, const struct scored *s, size_t line,
                      size_t *i, struct err *err) {
     const char *id = buf_text(&s->id);
@@ -64,96 +81,166 @@ static int find_case(struct runs *rs, struct run *run, const struct scored *s, s
 
     if (first && known == IDS_MAX) return err_set(err, "more than %zu cases", IDS_MAX);
     *i = first ? ids_add(&rs->ids, id, s->id.n) : ids_find(&rs->ids, id, s->id.n);
-    if (*i == SIZE_MAX) return err_set(err, "the case \"%.100s\" is not in %s", id, rs->run->file);
-    if (*i == known) {
-        rs->ids.at[known].line = (uint32_t)line;
-        add_hit(run, known);
+    if (*i == SIZE_MAX)
+        return err_set(err, "the case \"%.100s\" is not in %s", id, rs->run->file);
+    if (*i == known) add_record(rs, s, line);
+    for (; run->seen_n <= *i; run->seen_n++) {
+        run->seen = mem_grow(run->seen, run->seen_n, &run->seen_cap, sizeof *run->seen);
+        run->seen[run->seen_n] = false;
     }
-    if (!rs->ids.at[*i].candidates) rs->ids.at[*i].candidates = (uint32_t)s->n;
-    if (s->n && rs->ids.at[*i].candidates != s->n)
-        return err_set(err, "the case \"%.100s\" has %zu candidates, but %u in another record",
-                       id, s->n, rs->ids.at[*i].candidates);
-    return isnan(run->hit[*i]) ? 0 : err_set(err, "the case \"%.100s\" was read before", id);
+    if (check_candidates(&rs->ids.at[*i], s, err)) return -1;
+    if (rs->permuted && check_candidates(&rs->bases.at[rs->base[*i]], s, err)) return -1;
+    if (!run->seen[*i]) return 0;
+    return err_set(err, "the case \"%.100s\" was read before", id);
 }
 
-static void take_case(struct run *run, size_t i, const double *scores, size_t n, size_t target) {
-    struct metrics m = { 0 };
+/* The metrics of case i. */
+static void take_case(const struct runs *rs, struct run *run, size_t i, const double *row) {
+    size_t width = metrics_width(&rs->cuts), kept = metrics_kept(&rs->cuts);
 
-    if (run->has_scores) metrics_case(&m, scores, n, target);
-    metrics_add(&run->sum, &m);
-    stats_add(&run->ndcg5, m.ndcg5);
-    run->hit[i] = (float)m.hr1;
+    for (size_t k = 0; k < width; k++) stats_add(&run->metric[k], row[k]);
     run->n++;
+    if (!rs->keep) return;
+    while (i >= run->kept_cap)
+        run->kept = mem_grow(run->kept, run->kept_cap, &run->kept_cap, kept * sizeof *run->kept);
+    for (size_t k = 0; k < kept; k++) run->kept[i * kept + k] = (float)row[k];
 }
 
-static struct open_case *open_new(const struct scored *s, size_t line) {
-    struct open_case *c = mem_calloc(1, sizeof *c);
+/* A permutation's share of its case, which is taken when the run ends. */
+static void take_permutation(const struct runs *rs, struct run *run, size_t i, size_t best) {
+    size_t width = metrics_width(&rs->cuts);
+    double *sum;
 
-    *c = (struct open_case){ .n = s->n, .line = line, .id = mem_strdup(buf_text(&s->id)) };
-    c->rating = mem_calloc(c->n, sizeof *c->rating);
-    c->has = mem_calloc(c->n, sizeof *c->has);
-    return c;
+    if (run->sum_n < rs->bases.n) {
+        run->sum = mem_realloc(run->sum, 2 * rs->bases.n * width, sizeof *run->sum);
+        for (size_t k = run->sum_n * width; k < 2 * rs->bases.n * width; k++) run->sum[k] = 0;
+        run->sum_n = 2 * rs->bases.n;
+    }
+    while (i >= run->best_cap)
+        run->best = mem_grow(run->best, run->best_cap, &run->best_cap, sizeof *run->best);
+    run->best[i] = best == SIZE_MAX ? UINT32_MAX : (uint32_t)best;
+    sum = &run->sum[rs->base[i] * width];
+    for (size_t k = 0; k < width; k++) sum[k] += rs->row[k];
 }
 
-static void open_free(struct open_case *c) {
-    if (!c) return;
-    free(c->rating);
-    free(c->has);
-    free(c->id);
-    free(c);
+/* One ranking of candidates. */
+static void take_ranking(struct runs *rs, struct run *run, size_t i, const struct scored *s,
+                         const double *scores) {
+    size_t best = SIZE_MAX, items = rs->items ? rs->items : rs->known ? rs->known->ranked : 0;
+    size_t width = metrics_width(&rs->cuts);
+    struct rank rank;
+
+    for (size_t k = 0; k < width; k++) rs->row[k] = NAN;
+    if (run->has_scores) {
+        rank = s->full ? s->rank : metrics_rank(scores, s->n, s->target);
+        metrics_row(rs->row, &rs->cuts, &rank, items && s->uniform && !s->full ?
+                    sampled_gains(&rs->sampled_from, &rs->cuts, items, s->n) : NULL);
+        if (run->has_items)
+            best = tops_take(&run->tops, &rs->catalogue, &rs->cuts, scores,
+                              rs->known ? rs->known->bits : NULL, s->n, rank.of);
+        if (rs->by_place)
+            places_take(&run->places, rs->permuted ? rs->base[i] : (uint32_t)i, scores, s->n,
+                        s->target, rs->row[HR1]);
+    }
+    if (rs->permuted) take_permutation(rs, run, i, best);
+    else take_case(rs, run, i, rs->row);
 }
 
-/* One candidate's rating; with the last of them the case is ranked. */
-static int take_rating(struct run *run, size_t i, const struct scored *s, size_t line,
-                       struct err *err) {
-    struct open_case *c = run->open[i];
-
-    if (!c) c = run->open[i] = open_new(s, line);
-    if (c->has[s->candidate])
-        return err_set(err, "candidate %zu of the case \"%.100s\" was read before", s->candidate,
-                       c->id);
-    c->has[s->candidate] = true;
-    c->rating[s->candidate] = s->has_scores ? s->scores[0] : NAN;
-    if (++c->got < c->n) return 0;
-    take_case(run, i, c->rating, c->n, s->target);
-    run->open[i] = NULL;
-    open_free(c);
+/* What the record says of its items and, with a graph, the graph of them. */
+static int take_items(struct runs *rs, struct run *run, size_t i, const struct scored *s,
+                      const char *text, size_t n, struct err *err) {
+    run->has_items = run->has_items && s->has_items;
+    if (s->has_items && catalogue_take(&rs->catalogue, s, err)) return -1;
+    if (!rs->known) return 0;
+    if (known_read(rs->known, text, n, s, err)) return -1;
+    if (rs->permuted) i = rs->base[i];
+    while (i >= rs->count_cap)
+        rs->target_count = mem_grow(rs->target_count, rs->count_cap, &rs->count_cap,
+                                    sizeof *rs->target_count);
+    rs->target_count[i] = (uint32_t)rs->known->target_count;
     return 0;
 }
 
-static int take_record(struct runs *rs, struct run *run, const struct scored *s, size_t line,
-                       struct err *err) {
-    size_t i = 0;
+/* The error of the true candidate's rating. */
+static void take_error(struct run *run, const struct scored *s) {
+    bool rated = s->candidate == s->target && s->has_scores;
+    double error = rated ? s->scores[0] - s->target_rating : NAN;
 
-    if (check_hash(rs, run->file, line, s, err) || check_form(run, s, err)) return -1;
-    if (!run->records++ && run != rs->run)
-        for (size_t k = 0; k < rs->ids.n; k++) add_hit(run, k);
+    stats_add(&run->squares, error * error);
+    stats_add(&run->sizes, fabs(error));
+}
+
+static int take_record(struct runs *rs, struct run *run, const struct scored *s, const char *text,
+                       size_t n, size_t line, struct err *err) {
+    double *scores = s->scores;
+    size_t i = 0;
+    int r = 1;
+
+    if (check_hash(rs, run->file, line, s, err) || check_form(rs, run, s, err)) return -1;
     if (find_case(rs, run, s, line, &i, err)) return -1;
+    if (take_items(rs, run, i, s, text, n, err)) return -1;
+    run->records++;
     run->valid += s->valid;
     run->right += s->right;
-    if (run->rate) return take_rating(run, i, s, line, err);
-    take_case(run, i, s->scores, s->n, s->target);
+    if (run->rate) {
+        take_error(run, s);
+        r = rated_take(&run->rated, i, s, line, &scores, err);
+    }
+    if (r <= 0) return r;
+    run->seen[i] = true;
+    take_ranking(rs, run, i, s, scores);
+    if (run->rate) free(scores);
     return 0;
 }
 
-/* The run has every case, and each with all its candidates. */
+/* Each case has all its permutations. */
+static int check_permutations(const struct runs *rs, size_t *line, struct err *err) {
+    size_t *got = mem_calloc(rs->bases.n, sizeof *got), i = 0;
+    int r = 0;
+
+    for (size_t k = 0; k < rs->ids.n; k++) got[rs->base[k]]++;
+    while (i < rs->ids.n && got[rs->base[i]] == rs->permutations) i++;
+    if (i < rs->ids.n) {
+        *line = rs->ids.at[i].line;
+        r = err_set(err, "the case has %zu of %zu permutations", got[rs->base[i]],
+                    rs->permutations);
+    }
+    free(got);
+    return r;
+}
+
+/* The run has every case, and each with all its candidates and permutations. */
 static int check_whole(const struct runs *rs, const struct run *run, size_t *line,
                        struct err *err) {
-    size_t i = 0;
+    size_t missing = 0, first = 0;
 
     *line = 0;
-    for (size_t k = 0; run->rate && k < rs->ids.n; k++) {
-        const struct open_case *c = run->open[k];
+    if (rated_end(&run->rated, line, err)) return -1;
+    for (size_t i = rs->ids.n; i-- > 0;)
+        if (i >= run->seen_n || !run->seen[i]) {
+            missing++;
+            first = i;
+        }
+    if (missing)
+        return err_set(err, "%zu cases of %s are missing, the first is that of its line %u",
+                       missing, rs->run->file, rs->ids.at[first].line);
+    return run == rs->run && rs->permuted ? check_permutations(rs, line, err) : 0;
+}
 
-        if (!c) continue;
-        *line = c->line;
-        return err_set(err, "the case \"%.100s\" has %zu of its %zu candidates", c->id, c->got,
-                       c->n);
+/* Means over permutations, and an end to what only reading needs. */
+static void end_run(struct runs *rs, struct run *run) {
+    size_t width = metrics_width(&rs->cuts);
+
+    for (size_t i = 0; i < rs->bases.n; i++) {
+        for (size_t k = 0; k < width; k++)
+            rs->row[k] = run->sum[i * width + k] / (double)rs->permutations;
+        take_case(rs, run, i, rs->row);
     }
-    if (run->n == rs->ids.n) return 0;
-    while (!isnan(run->hit[i])) i++;
-    return err_set(err, "%zu cases of %s are missing, the first is that of its line %u",
-                   rs->ids.n - run->n, rs->run->file, rs->ids.at[i].line);
+    free(run->sum);
+    free(run->seen);
+    run->sum = NULL;
+    run->seen = NULL;
+    places_end(&run->places);
 }
 
 int runs_read(struct runs *rs, const char *name, const char *file, size_t *line, struct err *err) {
@@ -168,17 +255,17 @@ int runs_read(struct runs *rs, const char *name, const char *file, size_t *line,
     rs->run = mem_grow(rs->run, rs->n, &rs->cap, sizeof *rs->run);
     run = &rs->run[rs->n++];
     *run = (struct run){ .name = name, .file = file };
+    run->metric = mem_calloc(metrics_width(&rs->cuts), sizeof *run->metric);
+    if (rs->known) case_reader_next(&rs->known->reader);
+    if (!rs->row) rs->row = mem_alloc(metrics_width(&rs->cuts), sizeof *rs->row);
     jsonl_open(&in, files);
     while ((r = jsonl_line(&in, &text, &n, err)) > 0) {
         if ((r = scored_read(&s, text, n, err)) < 0) break;
-        if ((r = take_record(rs, run, &s, in.line, err)) < 0) break;
+        if ((r = take_record(rs, run, &s, text, n, in.line, err)) < 0) break;
     }
     *line = in.line;
     if (!r) r = check_whole(rs, run, line, err);
-    if (!rs->keep) {
-        free(run->hit);
-        run->hit = NULL;
-    }
+    if (!r) end_run(rs, run);
     jsonl_close(&in);
     scored_free(&s);
     return r;
@@ -191,22 +278,59 @@ const struct run *runs_find(const struct runs *rs, const char *name) {
     return i < rs->n ? &rs->run[i] : NULL;
 }
 
+size_t runs_cases(const struct runs *rs) {
+    return rs->permuted ? rs->bases.n : rs->ids.n;
+}
+
+double runs_agreement(const struct runs *rs, const struct run *run) {
+    size_t P = rs->permutations, equal = 0;
+    uint32_t *best;
+
+    if (!run->has_items || !run->has_scores || P < 2) return NAN;
+    best = mem_alloc(rs->bases.n * P, sizeof *best);
+    for (size_t i = 0; i < rs->ids.n; i++)
+        best[rs->base[i] * P + rs->permutation[i] - 1] = run->best[i];
+    for (size_t i = 0; i < rs->bases.n * P; i += P)
+        for (size_t a = i; a < i + P; a++)
+            for (size_t b = i; b < a; b++) equal += best[a] == best[b] && best[a] != UINT32_MAX;
+    free(best);
+    return (double)equal / (double)(rs->bases.n * (P * (P - 1) / 2));
+}
+
 void runs_pair(struct paired *p, const struct runs *rs, const struct run *a, const struct run *b) {
+    size_t kept = metrics_kept(&rs->cuts);
+
     *p = (struct paired){ 0 };
-    for (size_t i = 0; i < rs->ids.n; i++) {
-        stats_add(&p->difference, (double)a->hit[i] - (double)b->hit[i]);
-        p->wins += a->hit[i] > b->hit[i];
-        p->losses += a->hit[i] < b->hit[i];
+    for (size_t i = 0; i < runs_cases(rs); i++) {
+        float x = a->kept[i * kept + HR1], y = b->kept[i * kept + HR1];
+
+        stats_add(&p->difference, (double)x - (double)y);
+        p->wins += x - y > ROUNDING;
+        p->losses += y - x > ROUNDING;
     }
 }
 
 void runs_free(struct runs *rs) {
     for (size_t k = 0; k < rs->n; k++) {
-        for (size_t i = 0; rs->run[k].open && i < rs->ids.n; i++) open_free(rs->run[k].open[i]);
-        free(rs->run[k].open);
-        free(rs->run[k].hit);
+        struct run *run = &rs->run[k];
+
+        free(run->metric);
+        free(run->kept);
+        free(run->seen);
+        free(run->sum);
+        free(run->best);
+        tops_free(&run->tops);
+        places_free(&run->places);
+        rated_free(&run->rated);
     }
     free(rs->run);
     ids_free(&rs->ids);
+    ids_free(&rs->bases);
+    free(rs->base);
+    free(rs->permutation);
+    free(rs->target_count);
+    catalogue_free(&rs->catalogue);
+    sampled_free(&rs->sampled_from);
+    free(rs->row);
     buf_free(&rs->hash);
 }

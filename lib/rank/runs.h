@@ -1,7 +1,10 @@
 /* runs — several models' records of the same cases, read one after another and summed.
  *
  * The first run says which cases there are; every later one must have exactly these, drawn alike
- * (source.hash). Nothing but an identifier's fingerprint and a hit is kept of a case. */
+ * (source.hash). Nothing but an identifier's fingerprint is kept of a case, unless it is asked for.
+ *
+ * Permutations of a case are records of the same candidates in other orders: the case's metrics are
+ * the means of theirs, and whatever counts cases counts it once. */
 #ifndef RANK_RUNS_H
 #define RANK_RUNS_H
 
@@ -11,30 +14,52 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ids.h"
+#include "rank/known.h"
 #include "rank/metrics.h"
+#include "rank/places.h"
+#include "rank/rated.h"
+#include "rank/sampled.h"
 #include "rank/stats.h"
-
-struct open_case;
+#include "rank/tops.h"
 
 struct run {
     const char *name, *file;        /* borrowed */
-    size_t n, records;              /* cases; records, of which the form rate has one a candidate */
-    bool has_scores, sampled, rate;
-    struct metrics sum;             /* over the cases, if has_scores */
-    struct stats ndcg5;
+    size_t n, records;              /* cases; records: one a permutation, or a rated candidate */
+    bool has_scores, sampled, rate, full, has_items;
+    struct stats *metric;           /* [metrics_width] over the cases */
     size_t valid, right;            /* sampled: records whose text has an answer, the right one */
-    float *hit;                     /* hr1 of each case by its index in ids; NULL once dropped */
-    size_t hit_cap;
-    struct open_case **open;        /* rate: cases with some of their candidates, by index */
-    size_t open_cap;
+    struct stats squares, sizes;    /* rate: of the errors of the true candidates' ratings */
+    float *kept;                    /* [cases, metrics_kept] if the runs keep */
+    size_t kept_cap;
+    struct tops tops;
+    struct places places;
+    struct rated rated;
+    bool *seen;                     /* [ids] */
+    size_t seen_n, seen_cap;
+    double *sum;                    /* permutations: [sum_n, metrics_width] by case */
+    uint32_t *best;                 /* permutations: [ids] the best item; UINT32_MAX: none */
+    size_t sum_n, best_cap;
 };
 
-/* Zero-initialise it but for `keep`. */
+/* Zero-initialise it but for the first members. */
 struct runs {
-    bool keep;                      /* the hits of each case, for runs_pair */
+    struct cuts cuts;
+    bool keep;                      /* the metrics of each case: metrics_kept of them */
+    bool by_place;                  /* fill `places` */
+    struct known *known;            /* NULL: no graph */
+    size_t items;                   /* ranked in full, for the estimates; 0: what the graph says */
     struct run *run;                /* [n] */
     size_t n, cap;
-    struct ids ids;
+    struct ids ids;                 /* of cases, or of their permutations: */
+    bool permuted;
+    struct ids bases;               /* permutations: the cases */
+    uint32_t *base, *permutation;   /* permutations: [ids] index of the case; number, from 1 */
+    size_t base_cap, permutation_cap, permutations;
+    uint32_t *target_count;         /* with a graph: [cases] known events on the target */
+    size_t count_cap;
+    struct catalogue catalogue;
+    struct sampled sampled_from;
+    double *row;                    /* [metrics_width] scratch */
     struct buf hash;                /* of the first record that has one; from where: */
     const char *hash_file;
     size_t hash_line;
@@ -46,6 +71,12 @@ int runs_read(struct runs *rs, const char *name, const char *file, size_t *line,
 
 /* The run of that name, or NULL. */
 const struct run *runs_find(const struct runs *rs, const char *name);
+
+size_t runs_cases(const struct runs *rs);
+
+/* Share of the pairs of permutations of a case that have the same best item; NaN where items or
+ * scores are not known, or there is one permutation. */
+double runs_agreement(const struct runs *rs, const struct run *run);
 
 struct paired {
     struct stats difference;        /* hr1 of a less that of b */

@@ -63,20 +63,20 @@ static size_t recent_count(const struct rec_case *c, int item, double from) {
 
 static int score_pop(void *state, const struct rec_case *c, const json_t *rec, double *scores,
                      struct err *err) {
+    (void)state, (void)rec, (void)err;
+    for (int k = 0; k < c->n; k++) scores[k] = (double)case_item_count(c, c->candidates[k]);
+    return 0;
+}
+
+static int score_recent_pop(void *state, const struct rec_case *c, const json_t *rec, double *scores,
+                            struct err *err) {
     struct simple *s = state;
-    double from = 0;
+    double from;
 
-    (void)rec;
-    if (s->o->days > 0) {
-        if (!c->split->all->has_time) return err_set(err, "--days needs events with times");
-        from = (double)known_end(s, c) - s->o->days * DAY;
-    }
-    for (int k = 0; k < c->n; k++) {
-        int item = c->candidates[k];
-        size_t n = s->o->days > 0 ? recent_count(c, item, from) : case_item_count(c, item);
-
-        scores[k] = (double)n;
-    }
+    if (s->o->days <= 0) return score_pop(state, c, rec, scores, err);
+    if (!c->split->all->has_time) return err_set(err, "recent-pop needs events with times");
+    from = (double)known_end(s, c) - s->o->days * DAY;
+    for (int k = 0; k < c->n; k++) scores[k] = (double)recent_count(c, c->candidates[k], from);
     return 0;
 }
 
@@ -87,9 +87,16 @@ static int score_chainvote(void *state, const struct rec_case *c, const json_t *
 }
 
 const struct family family_random = {
-    .name = "random", .make = make, .score = score_random, .drop = free
+    .name = "random", .options = "", .make = make, .score = score_random, .drop = free
 };
-const struct family family_pop = { .name = "pop", .make = make, .score = score_pop, .drop = free };
+const struct family family_pop = {
+    .name = "pop", .options = "pop-power log-pop", .make = make, .score = score_pop, .drop = free
+};
+const struct family family_recent_pop = {
+    .name = "recent-pop", .options = "days pop-power log-pop", .make = make,
+    .score = score_recent_pop, .drop = free
+};
 const struct family family_chainvote = {
-    .name = "chainvote", .make = make, .score = score_chainvote, .drop = free
+    .name = "chainvote", .options = "pop-power log-pop", .make = make, .score = score_chainvote,
+    .drop = free
 };

@@ -10,10 +10,14 @@
 /* Mean and spread of numbers that come one by one (Welford 1962). Zero-initialise it. */
 struct stats {
     size_t n;
-    double mean, squares;       /* squares: sum of (x - mean)^2 */
+    double sum, squares;        /* squares: sum of (x - mean)^2 */
 };
 
+/* NaN is passed over. */
 void stats_add(struct stats *s, double x);
+
+/* NaN if there was no number. */
+double stats_mean(const struct stats *s);
 
 /* Normal interval of the mean, mean -+ z sd / sqrt(n) with the sample's sd (n - 1), cut to
  * [min, max]. NaN if n < 2. */
@@ -25,5 +29,13 @@ void stats_wilson(double p, size_t n, double *lo, double *hi);
 /* Exact McNemar test: the two-sided p of a fair coin that fell `wins` times on one side and
  * `losses` times on the other. 1 if it was never thrown. */
 double stats_mcnemar(size_t wins, size_t losses);
+
+/* Exact binomial test: the probability of all counts of n trials that are no likelier than `hits`,
+ * where a trial hits with probability p > 0. */
+double stats_binomial(size_t hits, size_t n, double p);
+
+/* Holm's correction (1979) of n tests: out[i] is the greatest, over the p up to p[i] in their
+ * order, of p times the number of those from it on, at most 1. */
+void stats_holm(double *out, const double *p, size_t n);
 
 #endif

@@ -32,10 +32,12 @@ world=$(mktemp -d)
 trap 'rm -rf "$world"' EXIT
 tiny_prompts "$world" --seed "$seed" && tiny_model "$world" && tiny_sft "$world" && tiny_rewarded "$world" || exit 1
 sft-train --quiet -m "$world/sft" -o "$world/moved" --steps 3 "$world/prompts.jsonl" > "$world/moved.jsonl" || exit 1
-for split in test valid "train --limit 20"; do
-    # shellcheck disable=SC2086
-    candidates --quiet --split $split "$world/graph.jsonl"
-done > "$world/cases.jsonl"
+for protocol in loo global users; do
+    for split in test valid "train --limit 20"; do
+        # shellcheck disable=SC2086
+        candidates --quiet --protocol $protocol --split $split "$world/graph.jsonl"
+    done > "$world/$protocol.jsonl"
+done
 
 passed=0 failed=0
 : > $out/checks.jsonl
@@ -67,7 +69,9 @@ check rl-formulas bash -c '"$1" "$2"/rl_formulas.py "$3" > "$4" && tests/unit/cr
     "$world/formulas.json"
 check rl-step "$python" $oracle/trl_step.py "$world/moved/last" "$world/eight.jsonl" "$world/base"
 check evaluate "$python" $oracle/evaluate.py "$seed"
-check floors "$python" $oracle/floors.py "$world/graph.jsonl" "$world/cases.jsonl"
+for protocol in loo global users; do
+    check floors-$protocol "$python" $oracle/floors.py "$world/graph.jsonl" "$world/$protocol.jsonl"
+done
 
 if [ -z "${ONLY-}" ] && [ $failed = 0 ]; then
     library=$(ldd bin/rollout | awk '/openblas/ { print $3 }')
