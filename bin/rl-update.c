@@ -360,8 +360,8 @@ static void close_all(struct update *u) {
 }
 
 int main(int argc, char **argv) {
-    struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5,
-                         .epochs = 1, .minibatches = 1, .length = 256, .leaves = 8, .rows = 8192 };
+    struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .epochs = 1, .minibatches = 1, .length = 256,
+                         .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5, .leaves = 8, .rows = 8192 };
     char **operands = cli_parse(&cli, &o, argc, argv);
     struct update u = { .o = &o, .run = { .lock = -1 } };
     struct err err;

@@ -80,9 +80,10 @@ static void check_case(const json_t *groups, const json_t *c) {
             const json_t *in = json_array_get(json_array_get(groups, i), (size_t)k);
             double *logprob = numbers(json_object_get(in, "logp"), &(int){ 0 }), slope[32];
             const struct policy_tokens t = { logprob, s->old, s->ref, s->advantage, s->trust, s->n };
+            double weight = policy_weight(a->mean, s->n, sequences, tokens, number(c, "length"));
 
             check_row(s->advantage, json_array_get(json_object_get(c, "advantages"), row), s->n);
-            policy_sequence(slope, &stats, &t, policy_weight(a->mean, s->n, sequences, tokens, number(c, "length")), &o);
+            policy_sequence(slope, &stats, &t, weight, &o);
             check_row(slope, json_array_get(json_object_get(c, "dlogp"), row), s->n);
             free(logprob);
         }

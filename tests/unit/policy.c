@@ -1,5 +1,5 @@
-/* policy — advantages, ratios, KL, loss, gradient and metrics of the policy objective against TRL's GRPOTrainer: every
- * case of tests/fixtures/rl, token by token and, through the model, parameter by parameter. */
+/* policy — advantages, ratios, KL, loss, gradient and metrics of the policy objective against TRL's
+ * GRPOTrainer: every case of tests/fixtures/rl, token by token and, through the model, parameter by parameter. */
 #include "rl/policy.h"
 
 #include <jansson.h>
@@ -74,12 +74,13 @@ static void check_advantages(struct rows *r, const json_t *group) {
 
     for (int set = 0; set < 2; set++) {
         const json_t *rewards = json_object_get(json_object_get(group, "rewards"), sets[set]);
+        const json_t *all = json_object_get(json_object_get(group, "advantages"), sets[set]);
         double reward[ROWS], got[ROWS];
 
         for (size_t i = 0; i < ROWS; i++) reward[i] = json_number_value(json_array_get(rewards, i));
         CHECK(advantage_silent(reward, GROUP) == (set == 1) && !advantage_silent(reward, ROWS));
         for (int s = 2; s >= 0; s--) {
-            const json_t *want = json_object_get(json_object_get(json_object_get(group, "advantages"), sets[set]), scales[s]);
+            const json_t *want = json_object_get(all, scales[s]);
 
             advantage_set(got, reward, ROWS, GROUP, BASE_GROUP, (enum advantage_scale)s);
             for (size_t i = 0; i < ROWS; i++) CHECK_NEAR(got[i], json_number_value(json_array_get(want, i)), 1e-6);
@@ -91,6 +92,8 @@ static void check_advantages(struct rows *r, const json_t *group) {
 
 /* Ratios and the KL estimate of the fixture. */
 static void check_numbers(const struct rows *r, const json_t *group) {
+    const json_t *shared = json_object_get(group, "sequence_ratio");
+
     for (size_t i = 0; i < ROWS; i++) {
         double change = 0, slope;
 
@@ -101,8 +104,7 @@ static void check_numbers(const struct rows *r, const json_t *group) {
             CHECK_NEAR(exp(l - r->old[i][t]), at(group, "ratio", i, (size_t)t), 1e-6);
             CHECK_NEAR(policy_kl(KL_K3, l, (double)r->ref[i][t], &slope), at(group, "kl_k3", i, (size_t)t), 1e-6);
         }
-        CHECK_NEAR(exp(change / r->n[i]), json_number_value(json_array_get(json_object_get(group, "sequence_ratio"), i)),
-                   1e-6);
+        CHECK_NEAR(exp(change / r->n[i]), json_number_value(json_array_get(shared, i)), 1e-6);
     }
 }
 
@@ -242,7 +244,8 @@ static void check_parameters(const struct rows *r, const json_t *group, const js
 
 int main(int argc, char **argv) {
     const char *root = argc > 1 ? argv[1] : "tests/fixtures", *name;
-    json_t *group = load(root, "group.json"), *file = load(root, "cases.json"), *cases = json_object_get(file, "cases"), *c;
+    json_t *group = load(root, "group.json"), *file = load(root, "cases.json");
+    json_t *cases = json_object_get(file, "cases"), *c;
     struct pool *pool = pool_new(1);
     struct safetensors st;
     struct decoder *d;
