@@ -260,3 +260,17 @@ same() {
     run -1 --separate-stderr rl-update -o one --off-policy --max-length-growth 1.5 <(grow 60)
     [[ "$stderr" == *"; no step is taken, the last good one is the model it began with" ]]
 }
+
+@test "rl-update: a planted reward for length is caught within a few steps" {
+    model=$sft
+    for k in {1..8}; do
+        head -n 8 "$prompts" | rollout --quiet -m "$model" --seed $k --max-tokens 60 --no-scores |
+            jq -c '.samples[] |= . + {reward: (.tokens | length)}' > long.jsonl
+        rl-update -m "$model" -o run --lr 0.005 --max-length-growth 1.5 long.jsonl > metrics 2> err || break
+        model=run
+    done
+    [ $k -gt 1 ]
+    grep -q 'times the .* of the run.s first call: it collapses; no step is taken' err
+    [ "$(readlink run/last)" = "step-$((k - 1))" ]
+    [ ! -s metrics ]
+}
