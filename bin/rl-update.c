@@ -153,7 +153,10 @@ static int load_policy(struct update *u, struct err *err) {
 static int load_reference(struct update *u, struct err *err) {
     char *dir;
 
-    if (u->policy.kl == KL_NONE) return 0;
+    if (u->policy.kl == KL_NONE) {
+        u->adapter_off = false;
+        return 0;
+    }
     if (u->adapter_off && !u->model->lora)
         return err_set(err, "--ref adapter-off: %s holds no adapter that could be switched off", u->base);
     u->adapter_off = u->model->lora && (u->adapter_off || !u->o->ref);

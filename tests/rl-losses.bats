@@ -151,6 +151,10 @@ same() {
     run ! cmp -s off-1/last/adapter_model.safetensors free/last/adapter_model.safetensors
     jq -es '.[0].kl > 0 and .[0].logprob_gap == 0' off.metrics
     jq -es 'map(.kl) == [0, 0]' free.metrics
+    # Where there is no KL term, nobody asks for one, of a model without adapter neither.
+    rl-update -m "$sft" -o plain "$eight" > /dev/null
+    rl-update -m "$sft" -o none --ref adapter-off --beta 0 "$eight" > /dev/null
+    same plain none
     # Twice the same samples: the reference does not move with the adapter.
     rl-update -o auto --off-policy --lr 0 "$made/four.jsonl" > again
     jq -ne --argjson a "$(tail -n 1 off.metrics | jq .kl)" --argjson b "$(jq .kl again)" '$a > 0 and $b > 0'

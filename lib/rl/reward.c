@@ -11,7 +11,7 @@
 #include "text/answer.h"
 #include "text/view.h"
 
-enum { MAX_SCORES = 1024, MAX_TOKENS = 1 << 20 };
+enum { MAX_SCORES = 1024 };
 
 /* Edges of a chain: the third leads to the candidate, the fourth closes it and is masked. */
 enum { EDGE_CANDIDATE = 3 };
@@ -145,15 +145,13 @@ static double repetition_part(const json_t *tokens, long ngram) {
     return grams ? again / (double)grams : 0;
 }
 
-static int token_parts(double *parts, const json_t *sample, const struct reward_options *o, struct err *err) {
+static void token_parts(double *parts, const json_t *sample, const struct reward_options *o) {
     const json_t *tokens = json_object_get(sample, "tokens");
     double n = (double)json_array_size(tokens), over = n - (double)o->soft;
 
-    if (n > MAX_TOKENS) return err_set(err, "\"tokens\" has more than %d entries", MAX_TOKENS);
     parts[REWARD_LENGTH] = n / 100;
     parts[REWARD_OVERLONG] = over > 0 ? -fmin(over / (double)(o->most - o->soft), 1) : 0;
     parts[REWARD_REPETITION] = repetition_part(tokens, o->ngram);
-    return 0;
 }
 
 int reward_sample(double parts[REWARD_PARTS], const json_t *rec, const json_t *sample,
@@ -163,8 +161,9 @@ int reward_sample(double parts[REWARD_PARTS], const json_t *rec, const json_t *s
 
     memset(parts, 0, REWARD_PARTS * sizeof *parts);
     if (jsonl_string(sample, "text", &text, err) || jsonl_string(sample, "finish", &finish, err) ||
-        jsonl_string(rec, "answer", &answer, err) || token_parts(parts, sample, o, err))
+        jsonl_string(rec, "answer", &answer, err))
         return -1;
+    token_parts(parts, sample, o);
     parts[REWARD_HIT] = answered && reward_known(rec) &&
                         !strcmp(json_string_value(json_object_get(sample, "answer")), answer);
     parts[REWARD_FORMAT] = answered && !strcmp(finish, "stop");
