@@ -141,6 +141,8 @@ static int probe(const struct graph *g, char **operands, int form) {
 }
 
 static void check_options(const struct options *o) {
+    if (o->table && o->form != FORM_JSONL && o->form != FORM_TABLE)
+        cli_usage(&cli, "--table is a format of its own");
     if (o->strata && !o->graph) cli_usage(&cli, "--strata needs --graph");
     if (!o->probes) return;
     if (!o->graph) cli_usage(&cli, "--probes needs --graph");

@@ -187,7 +187,7 @@ scores() {
     # He shares A with all, each of whom has 3 items, and C with those who did not take D.
     [ "$(scores --model userknn)" = '[1.333333,4]' ]
     # Nobody has learned from 10, who has D, and everything else of his.
-    for model in als bpr lightgcn; do
+    for model in als bpr lightgcn sasrec gru4rec; do
         scores --model $model > "$BATS_TEST_TMPDIR/one"
         sed -i 's/"10","item":"Z"/"10","item":"Y"/' "$graph"
         candidates -q --protocol users --split test --min-history 1 --negatives 1 "$graph" |
@@ -272,7 +272,7 @@ measure() {
 @test "baseline: models that learn stand far above chance, by epochs, seed and size" {
     synth
     chance=$(measure mrr -m random "$cases")
-    for model in "als --dim 8" "als --dim 8 --alpha 5 --reg 1" bpr "bpr --dim 16 --learning-rate 0.005" \
+    for model in "als --dim 8" "als --dim 8 --alpha 5 --reg 1" bpr "bpr --dim 13 --learning-rate 0.005" \
                  lightgcn "lightgcn --layers 1 --batch 100 --epochs 20"; do
         [ "$(measure mrr -m $model "$cases" | jq ". > 1.4 * $chance")" = true ] || { echo "$model"; false; }
     done
@@ -308,7 +308,8 @@ full() {
 
 @test "baseline: --full and drawn candidates have the same scores" {
     synth
-    for model in "itemknn --neighbours 20 --recency 3" "ease --pop-power 0.5" "userknn --log-pop 0.1" als bpr lightgcn; do
+    for model in "itemknn --neighbours 20 --recency 3" "ease --pop-power 0.5" "userknn --log-pop 0.1" als bpr lightgcn \
+                 "sasrec --epochs 2 --log-pop 0.2" "gru4rec --epochs 2"; do
         baseline -q -g "$graph" -m $model "$cases" | jq -c '[.id, (.candidates | map(.item)), .scores] |
             .[0] as $id | [.[1], .[2]] | transpose[] | [$id, .[]]' | sort > "$BATS_TEST_TMPDIR/drawn"
         baseline -q -g "$graph" -m $model --full 1000 "$cases" | jq -c '[.id, (.candidates | map(.item)), .scores] |
@@ -484,6 +485,8 @@ Try 'baseline --help'." ] || { echo "$stderr"; false; }
     takes als dim epochs alpha reg recency pop-power log-pop
     takes bpr dim epochs batch learning-rate reg log-pop
     takes lightgcn dim layers epochs batch learning-rate reg log-pop
+    takes sasrec dim layers heads hidden length epochs batch learning-rate reg dropout loss log-pop
+    takes gru4rec dim layers hidden length epochs batch learning-rate reg dropout loss log-pop
     takes chainvote pop-power log-pop
     takes logistic l2 log-pop
 }

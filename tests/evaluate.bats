@@ -45,7 +45,7 @@ rating() {
 @test "evaluate: computes every measure by hand" {
     run evaluate a.jsonl
     [ "$(jq -c 'keys_unsorted' <<< "$output")" = \
-      '["model","n","hr1","lo","hi","hr5","hr10","ndcg1","ndcg1_lo","ndcg1_hi","ndcg5","ndcg5_lo","ndcg5_hi","ndcg10","ndcg10_lo","ndcg10_hi","mrr","map1","map5","map10","auc","coverage1","coverage5","coverage10","gini1","gini5","gini10","novelty1","novelty5","novelty10","rmse","mae","valid","hr1_text"]' ]
+      '["model","n","chance","hr1","lo","hi","hr5","hr5_lo","hr5_hi","hr10","hr10_lo","hr10_hi","ndcg1","ndcg1_lo","ndcg1_hi","ndcg5","ndcg5_lo","ndcg5_hi","ndcg10","ndcg10_lo","ndcg10_hi","mrr","map1","map5","map10","auc","coverage1","coverage5","coverage10","gini1","gini5","gini10","novelty1","novelty5","novelty10","rmse","mae","valid","valid_lo","valid_hi","hr1_text","hr1_text_lo","hr1_text_hi"]' ]
     [ "$(jq -c '[.model,.n,.hr1,.hr5,.hr10,.mrr,.valid,.hr1_text]' <<< "$output")" = \
       '["a",3,0.5,1,1,0.75,null,null]' ]
     # (1 + 1/log2(3) + (1 + 1/log2(3)) / 2) / 3 and Wilson's interval of 1.5 of 3
@@ -57,9 +57,19 @@ rating() {
     [ "$(jq -c '[.ndcg5_lo,.ndcg5_hi] | map(. * 1e4 | round)' <<< "$output")" = '[6066,10000]' ]
 }
 
-@test "evaluate: takes equal scores, and equal nulls, as every order at once" {
-    run evaluate <<< '{"id":"x","target":1,"scores":[null,null,null,null,7,8]}'
+@test "evaluate: takes equal scores as every order at once, and no score for the true candidate as the last rank" {
+    run evaluate <<< '{"id":"x","target":1,"scores":[1,1,1,1,7,8]}'
     [ "$(jq -c '[.hr1+0,.hr5,(.mrr*6e4|round)]' <<< "$output")" = '[0,0.75,14250]' ]
+    run evaluate <<< '{"id":"x","target":1,"scores":[null,null,null,null,7,8]}'
+    [ "$(jq -c '[.hr1+0,.hr5+0,(.mrr*6|round),.auc+0]' <<< "$output")" = '[0,0,1,0]' ]
+    run evaluate <<< '{"id":"x","target":1,"scores":[null,null]}'
+    [ "$(jq -c '[.hr1+0,.chance]' <<< "$output")" = '[0,0.5]' ]
+}
+
+@test "evaluate: a format contradicts --table" {
+    run evaluate --table --format latex a.jsonl
+    [ "$status" = 2 ]
+    [[ $output == *"evaluate: --table is a format of its own"* ]]
 }
 
 @test "evaluate: names runs by operand, and reads stdin" {

@@ -13,8 +13,12 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
+uint64_t rng_key(uint64_t seed, uint64_t stream) {
+    return mix(mix(seed) ^ stream);
+}
+
 uint64_t rng_bits(uint64_t seed, uint64_t stream, uint64_t index) {
-    return mix(mix(mix(seed) ^ stream) ^ index);
+    return mix(rng_key(seed, stream) ^ index);
 }
 
 uint64_t rng_stream(const char *what, const char *id) {

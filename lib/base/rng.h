@@ -17,6 +17,9 @@ struct rng {
 /* 64 random bits of (seed, stream, index). */
 uint64_t rng_bits(uint64_t seed, uint64_t stream, uint64_t index);
 
+/* What seed and stream come to in rng_bits, for kernels that draw many at a time. */
+uint64_t rng_key(uint64_t seed, uint64_t stream);
+
 /* A stream for the purpose `what` and the record `id` (NULL: none). */
 uint64_t rng_stream(const char *what, const char *id);
 

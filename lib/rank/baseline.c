@@ -15,7 +15,8 @@ static const struct family *const families[BASELINES] = {
     [BASELINE_USERKNN] = &family_userknn,       [BASELINE_MARKOV] = &family_markov,
     [BASELINE_EASE] = &family_ease,
     [BASELINE_ALS] = &family_als,               [BASELINE_BPR] = &family_bpr,
-    [BASELINE_LIGHTGCN] = &family_lightgcn,
+    [BASELINE_LIGHTGCN] = &family_lightgcn,     [BASELINE_SASREC] = &family_sasrec,
+    [BASELINE_GRU4REC] = &family_gru4rec,
     [BASELINE_CHAINVOTE] = &family_chainvote,   [BASELINE_LOGISTIC] = &family_logistic
 };
 

@@ -17,11 +17,12 @@
 enum baseline_kind {
     BASELINE_RANDOM, BASELINE_POP, BASELINE_RECENT_POP, BASELINE_ITEMKNN, BASELINE_USERKNN,
     BASELINE_MARKOV, BASELINE_EASE, BASELINE_ALS, BASELINE_BPR, BASELINE_LIGHTGCN,
+    BASELINE_SASREC, BASELINE_GRU4REC,
     BASELINE_CHAINVOTE, BASELINE_LOGISTIC, BASELINES
 };
 
 #define BASELINE_WORDS \
-    "random|pop|recent-pop|itemknn|userknn|markov|ease|als|bpr|lightgcn|chainvote|logistic"
+    "random|pop|recent-pop|itemknn|userknn|markov|ease|als|bpr|lightgcn|sasrec|gru4rec|chainvote|logistic"
 
 enum baseline_similarity { SIMILARITY_COSINE, SIMILARITY_BM25 };
 

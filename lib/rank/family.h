@@ -20,6 +20,7 @@ struct family {
 
 extern const struct family family_random, family_pop, family_recent_pop, family_itemknn,
                            family_userknn, family_markov, family_ease, family_als, family_bpr, family_lightgcn,
+                           family_sasrec, family_gru4rec,
                            family_chainvote, family_logistic;
 
 /* An item of the user, with its weight. */

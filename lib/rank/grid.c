@@ -1,4 +1,5 @@
-/* grid — one table; man baseline, "Tuning", lists it. What needs no new fit comes first. */
+/* grid — one table; man baseline, "Tuning", lists it. What needs no new fit mostly comes first; of
+ * ease lambda, without which recency is worth little. */
 #include "rank/grid.h"
 
 #include <assert.h>
@@ -26,9 +27,9 @@ static const struct grid_row rows[] = {
     { BASELINE_MARKOV, "recency", false, RECENCY },
     { BASELINE_MARKOV, "pop-power", false, POWER },
     { BASELINE_MARKOV, "steps", true, 6, { 1, 2, 3, 5, 10, 20 } },
+    { BASELINE_EASE, "lambda", true, 7, { 100, 250, 500, 1000, 2000, 3000, 5000 } },
     { BASELINE_EASE, "recency", false, RECENCY },
     { BASELINE_EASE, "pop-power", false, POWER },
-    { BASELINE_EASE, "lambda", true, 7, { 100, 250, 500, 1000, 2000, 3000, 5000 } },
     { BASELINE_ALS, "recency", false, RECENCY },
     { BASELINE_ALS, "pop-power", false, POWER },
     { BASELINE_ALS, "alpha", true, 6, { 0.5, 1, 2, 5, 10, 40 } },
@@ -43,7 +44,17 @@ static const struct grid_row rows[] = {
     { BASELINE_LIGHTGCN, "learning-rate", true, 4, { 0.0005, 0.001, 0.002, 0.005 } },
     { BASELINE_LIGHTGCN, "layers", true, 4, { 1, 2, 3, 4 } },
     { BASELINE_LIGHTGCN, "reg", true, 4, { 1e-5, 1e-4, 1e-3, 1e-2 } },
-    { BASELINE_LIGHTGCN, "dim", true, 3, { 32, 64, 128 } }
+    { BASELINE_LIGHTGCN, "dim", true, 3, { 32, 64, 128 } },
+    { BASELINE_SASREC, "log-pop", false, 6, { 0, 0.1, 0.25, 0.5, 0.75, 1 } },
+    { BASELINE_SASREC, "dropout", true, 4, { 0.1, 0.2, 0.3, 0.5 } },
+    { BASELINE_SASREC, "learning-rate", true, 3, { 0.0005, 0.001, 0.002 } },
+    { BASELINE_SASREC, "length", true, 3, { 20, 50, 100 } },
+    { BASELINE_SASREC, "dim", true, 3, { 32, 64, 128 } },
+    { BASELINE_GRU4REC, "log-pop", false, 6, { 0, 0.1, 0.25, 0.5, 0.75, 1 } },
+    { BASELINE_GRU4REC, "dropout", true, 4, { 0.1, 0.3, 0.5, 0.7 } },
+    { BASELINE_GRU4REC, "learning-rate", true, 3, { 0.0005, 0.001, 0.002 } },
+    { BASELINE_GRU4REC, "length", true, 3, { 20, 50, 100 } },
+    { BASELINE_GRU4REC, "hidden", true, 3, { 64, 128, 256 } }
 };
 
 const struct grid_row *grid_row(int kind, int k) {

@@ -53,11 +53,10 @@ struct rank metrics_rank(const double *scores, size_t n, size_t target) {
     struct rank r = { .of = n };
     double truth = scores[target];
 
+    if (isnan(truth)) return (struct rank){ .above = n - 1, .tied = 1, .of = n };
     for (size_t k = 0; k < n; k++) {
-        bool equal = scores[k] == truth || (isnan(scores[k]) && isnan(truth));
-
-        r.tied += equal;            /* the target among them */
-        r.above += !equal && !isnan(scores[k]) && (isnan(truth) || scores[k] > truth);
+        r.tied += scores[k] == truth;           /* the target among them */
+        r.above += scores[k] > truth;
     }
     return r;
 }

@@ -1,7 +1,8 @@
 /* metrics — how high the true candidate of one case stands.
  *
  * Candidates are ranked by score, the greatest first; a candidate without a score (NaN) stands
- * below every number. Where others tie with the true candidate its rank is uniform over their
+ * below every number, and the true candidate without one below all others: no answer earns nothing.
+ * Where others tie with the true candidate its rank is uniform over their
  * places, and each metric is its expectation over them: two that tie for the first place have a hit
  * of one half. */
 #ifndef RANK_METRICS_H

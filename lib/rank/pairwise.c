@@ -13,7 +13,7 @@
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
-enum { ROWS = 64, SAMPLES = 128 };      /* of a task */
+enum { ROWS = 64, SAMPLES = 128 };      /* of a task; Adam's kernel takes multiples of 16 numbers */
 enum kind { USER, ITEM, OTHER };
 
 static real *row_of(const struct pairwise *p, const real *x, int row) {
@@ -68,14 +68,25 @@ static void draw(struct pairwise *p) {
     }
 }
 
+/* Numbers in n rows, rounded up for Adam's kernel. */
+static size_t numbers(const struct pairwise *p, int n) {
+    return ((size_t)n * (size_t)p->o.d + 15) / 16 * 16;
+}
+
+static real *new_table(const struct pairwise *p) {
+    size_t n = numbers(p, p->rows);
+    real *x = mem_aligned(n, sizeof *x);
+
+    memset(x, 0, n * sizeof *x);
+    return x;
+}
+
 void pairwise_open(struct pairwise *p, const struct split *split, const struct pairwise_options *o,
                    struct pool *pool) {
     const struct graph *g = split->known;
-    size_t table;
 
     *p = (struct pairwise){ .o = *o, .known = g, .held = split->held, .pool = pool,
                             .users = g->users, .items = g->items, .rows = g->users + g->items };
-    table = (size_t)p->rows * (size_t)o->d;
     find_events(p);
     p->order = mem_alloc(p->n, sizeof *p->order);
     p->sample = mem_alloc((size_t)o->batch, sizeof *p->sample);
@@ -83,11 +94,11 @@ void pairwise_open(struct pairwise *p, const struct split *split, const struct p
     p->begin = mem_alloc((size_t)p->rows + 2, sizeof *p->begin);
     p->entry = mem_alloc((size_t)o->batch, 3 * sizeof *p->entry);
     p->scale = mem_alloc((size_t)p->rows, sizeof *p->scale);
-    p->x = mem_aligned(table, sizeof *p->x);
-    p->m = mem_calloc(table, sizeof *p->m);
-    p->v = mem_calloc(table, sizeof *p->v);
-    p->grad = mem_aligned(table, sizeof *p->grad);
-    for (int k = 0; k < 2 && o->layers; k++) p->work[k] = mem_aligned(table, sizeof *p->work[k]);
+    p->x = new_table(p);
+    p->m = new_table(p);
+    p->v = new_table(p);
+    p->grad = new_table(p);
+    for (int k = 0; k < 2 && o->layers; k++) p->work[k] = new_table(p);
     find_scale(p);
     draw(p);
 }
@@ -298,7 +309,7 @@ static void adam_rows(void *ctx, int begin, int end, int part) {
 
     (void)part;
     kernels_get()->adamw(row_of(p, p->x, begin), row_of(p, p->m, begin), row_of(p, p->v, begin),
-                         row_of(p, a->dx, begin), (size_t)(end - begin) * (size_t)p->o.d, &a->coef);
+                         row_of(p, a->dx, begin), numbers(p, end - begin), &a->coef);
 }
 
 /* Adam (Kingma and Ba 2015) with its usual constants, on all rows: moments fade where nothing

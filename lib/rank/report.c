@@ -25,14 +25,18 @@ static void set_count(json_t *rec, const char *field, size_t n) {
     json_object_set_new(rec, field, json_integer((json_int_t)n));
 }
 
-/* A share of n cases with its interval. */
-static void set_hits(json_t *rec, double hr1, size_t n) {
+/* A share of n with its interval, whose fields are those of `ends`. */
+static void set_share(json_t *rec, double share, size_t n, const char *field, const char *ends) {
     double lo = NAN, hi = NAN;
 
-    if (!isnan(hr1)) stats_wilson(hr1, n, &lo, &hi);
-    set(rec, hr1, "hr1");
-    set(rec, lo, "lo");
-    set(rec, hi, "hi");
+    if (!isnan(share)) stats_wilson(share, n, &lo, &hi);
+    set(rec, share, "%s", field);
+    set(rec, lo, "%slo", ends);
+    set(rec, hi, "%shi", ends);
+}
+
+static void set_hits(json_t *rec, double hr1, size_t n) {
+    set_share(rec, hr1, n, "hr1", "");
 }
 
 static double mean_of(const struct runs *rs, const struct run *run, enum metric m, size_t i) {
@@ -49,12 +53,20 @@ static void set_ndcg(json_t *rec, const struct runs *rs, const struct run *run, 
     set(rec, hi, "ndcg%zu_hi", rs->cuts.k[i]);
 }
 
+static void set_hits_at(json_t *rec, double share, size_t n, size_t k) {
+    char field[32], ends[32];
+
+    snprintf(field, sizeof field, "hr%zu", k);
+    snprintf(ends, sizeof ends, "hr%zu_", k);
+    set_share(rec, share, n, field, ends);
+}
+
 static void set_ranks(json_t *rec, const struct runs *rs, const struct run *run) {
     const struct cuts *c = &rs->cuts;
 
     set_hits(rec, mean_of(rs, run, HR1, 0), run->n);
     for (size_t i = 0; i < c->n; i++)
-        if (c->k[i] != 1) set(rec, mean_of(rs, run, HR, i), "hr%zu", c->k[i]);
+        if (c->k[i] != 1) set_hits_at(rec, mean_of(rs, run, HR, i), run->n, c->k[i]);
     for (size_t i = 0; i < c->n; i++) set_ndcg(rec, rs, run, i);
     set(rec, mean_of(rs, run, MRR, 0), "mrr");
     for (size_t i = 0; i < c->n; i++) set(rec, mean_of(rs, run, MAP, i), "map%zu", c->k[i]);
@@ -79,8 +91,9 @@ static void set_texts(json_t *rec, const struct run *run) {
 
     set(rec, sqrt(stats_mean(&run->squares)), "rmse");
     set(rec, stats_mean(&run->sizes), "mae");
-    set(rec, run->sampled ? (double)run->valid / records : NAN, "valid");
-    set(rec, run->sampled && !run->rate ? (double)run->right / records : NAN, "hr1_text");
+    set_share(rec, run->sampled ? (double)run->valid / records : NAN, run->records, "valid", "valid_");
+    set_share(rec, run->sampled && !run->rate ? (double)run->right / records : NAN, run->records, "hr1_text",
+              "hr1_text_");
 }
 
 static void set_estimates(json_t *rec, const struct runs *rs, const struct run *run) {
@@ -119,6 +132,8 @@ static void set_bootstrap(json_t *rec, const struct runs *rs, const struct run *
 static json_t *make_run(const struct runs *rs, const struct run *run, const struct bootstrap *b) {
     json_t *rec = json_pack("{s:s, s:I}", "model", run->name, "n", (json_int_t)run->n);
 
+    if (rs->hash.n) json_object_set_new(rec, "hash", json_string(rs->hash.s));
+    set(rec, stats_mean(&run->chance), "chance");
     set_ranks(rec, rs, run);
     set_lists(rec, rs, run);
     set_texts(rec, run);
@@ -208,8 +223,10 @@ static json_t *make_strata(const struct runs *rs, size_t n) {
     for (size_t i = 0; i < rs->n * n; i++) {
         const struct run *run = &rs->run[i / n];
         size_t g = i % n, cases = s.begin[g + 1] - s.begin[g];
-        json_t *rec = json_pack("{s:s}", "model", run->name);
+        json_t *rec;
 
+        if (!cases) continue;
+        rec = json_pack("{s:s}", "model", run->name);
         set_count(rec, "stratum", g + 1);
         set_count(rec, "known_from", rs->target_count[s.order[s.begin[g]]]);
         set_count(rec, "known_to", rs->target_count[s.order[s.begin[g + 1] - 1]]);

@@ -131,6 +131,7 @@ static void take_ranking(struct runs *rs, struct run *run, size_t i, const struc
     struct rank rank;
 
     for (size_t k = 0; k < width; k++) rs->row[k] = NAN;
+    if (s->full || s->n) stats_add(&run->chance, 1 / (double)(s->full ? s->rank.of : s->n));
     if (run->has_scores) {
         rank = s->full ? s->rank : metrics_rank(scores, s->n, s->target);
         metrics_row(rs->row, &rs->cuts, &rank, items && s->uniform && !s->full ?

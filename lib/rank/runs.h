@@ -27,6 +27,7 @@ struct run {
     size_t n, records;              /* cases; records: one a permutation, or a rated candidate */
     bool has_scores, sampled, rate, full, has_items;
     struct stats *metric;           /* [metrics_width] over the cases */
+    struct stats chance;            /* over the records: one in the number of items ranked */
     size_t valid, right;            /* sampled: records whose text has an answer, the right one */
     struct stats squares, sizes;    /* rate: of the errors of the true candidates' ratings */
     float *kept;                    /* [cases, metrics_kept] if the runs keep */

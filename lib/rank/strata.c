@@ -27,7 +27,12 @@ void strata_make(struct strata *s, const struct runs *rs, size_t n) {
     for (size_t i = 0; i < cases; i++) list[i] = (struct counted){ i, rs->target_count[i] };
     qsort(list, cases, sizeof *list, by_count);
     for (size_t i = 0; i < cases; i++) s->order[i] = list[i].i;
-    for (size_t g = 0; g <= n; g++) s->begin[g] = cases * g / n;
+    for (size_t g = 0; g <= n; g++) {
+        size_t k = cases * g / n;
+
+        while (k > 0 && k < cases && list[k].count == list[k - 1].count) k++;
+        s->begin[g] = k;
+    }
     free(list);
 }
 

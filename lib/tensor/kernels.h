@@ -5,6 +5,7 @@
 #define TENSOR_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "tensor/real.h"
 
@@ -58,6 +59,29 @@ struct kernels {
     real (*softmax_block)(real *s, int n, int valid, real *m, real *l);
     /* s[n] = exp(s - lse) for the first `valid`, else 0; ds[n] = s * (ds - D). */
     void (*softmax_block_backward)(real *s, real *ds, int n, int valid, real lse, real D);
+    /* y[n,C] = xhat w + b with xhat[n,C] = (x - mean) rstd, rstd[n] = 1/sqrt(variance + eps); x may be
+     * either of them. */
+    void (*layernorm_forward)(real *y, real *xhat, real *rstd, const real *x, const real *w, const real *b,
+                              int n, int C, real eps);
+    /* dx[n,C], which may be dy. Those of w and b are column sums of dy xhat and of dy. */
+    void (*layernorm_backward)(real *dx, const real *dy, const real *xhat, const real *rstd, const real *w,
+                               int n, int C);
+    /* sum[C] += a, or a b where b is not NULL, over n rows that lie ld apart. */
+    void (*column_sums)(real *sum, const real *a, const real *b, int n, int C, size_t ld);
+    /* y[n] = x Phi(x), and dx[n] *= its derivative at x (Hendrycks and Gimpel 2016). */
+    void (*gelu_forward)(real *y, const real *x, int n);
+    void (*gelu_backward)(real *dx, const real *x, int n);
+    /* Sets x[i] of x[n] to 0 where 16 bits, number i % 4 of rng_bits of `key` (rng_key) and first + i / 4,
+     * are below `zeros`; the others grow by 65536 / (65536 - zeros). Called again, it is its own backward. */
+    void (*dropout)(real *x, int n, uint64_t key, uint64_t first, unsigned zeros);
+    /* In place, the gradient ds[n] by a softmax's weights p[n] to that by its arguments. */
+    void (*weights_backward)(real *ds, const real *p, int n);
+    /* One row of a GRU: gi[3H] from the input, gh from the state `before` [H], in three parts ld apart, for
+     * r, z, n: h[H], and gates[4H] = r, z, n, gh_n for backward. h may not be `before`. */
+    void (*gru_forward)(real *h, real *gates, const real *gi, const real *gh, int ld, const real *before, int H);
+    /* In place, gates to their gradients: of r, z, n before the sigmoids and tanh, and of gh_n; dh[H] to what
+     * goes to `before` beside gh. */
+    void (*gru_backward)(real *gates, real *dh, const real *before, int H);
     real (*dot)(const real *a, const real *b, int n);
     double (*sum_squares)(const real *x, size_t n);
     void (*adamw)(real *p, real *m, real *v, const real *g, size_t n, const struct adamw_coef *c);

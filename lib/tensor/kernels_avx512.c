@@ -10,6 +10,7 @@
 #include "tensor/kernel_vec.h"
 #include "tensor/kernel_rows.h"
 #include "tensor/kernel_attention.h"
+#include "tensor/kernel_net.h"
 
 extern const struct kernels KERNELS;
 #include "tensor/kernel_table.h"

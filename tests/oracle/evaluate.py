@@ -35,9 +35,16 @@ NO_SCORE = -1e300
 
 # Metrics of one record: the true candidate's open ranks, each a row of RecBole's.
 
+def open_ranks(x, target):
+    """How many stand above the true candidate, and how many share its place; without a score it stands last."""
+    if x[target] == NO_SCORE:
+        return len(x) - 1, 1
+    return int(np.sum(x > x[target])), int(np.sum(x == x[target]))
+
+
 def row_means(scores, target):
     x = np.array([NO_SCORE if s is None else s for s in scores])
-    first, tied = int(np.sum(x > x[target])), int(np.sum(x == x[target]))
+    first, tied = open_ranks(x, target)
     wide = max(len(x), max(CUTS))
     hits = np.zeros((tied, wide), dtype=bool)
     hits[np.arange(tied), first + np.arange(tied)] = True
@@ -202,10 +209,14 @@ class Run:
                      for k in [*self.case[0], "auc"]}
         self.want["n"] = self.n
         self.want["lo"], self.want["hi"] = wilson(self.want["hr1"], self.n)
+        for k in CUTS[1:]:
+            self.want[f"hr{k}_lo"], self.want[f"hr{k}_hi"] = wilson(self.want[f"hr{k}"], self.n)
         for k in CUTS:
             self.want[f"ndcg{k}_lo"], self.want[f"ndcg{k}_hi"] = normal(self.of(f"ndcg{k}"), 0, 1)
         for field, list_ in (("valid", "valid"), ("hr1_text", "right")):
-            self.want[field] = np.mean(told[list_]) if told[list_] else None
+            share = np.mean(told[list_]) if told[list_] else None
+            self.want[field] = share
+            self.want[f"{field}_lo"], self.want[f"{field}_hi"] = wilson(share, len(told[list_])) if told[list_] else (None, None)
         rated = np.array(told["rated"])
         self.want["rmse"] = root_mean_squared_error(*rated.T) if len(rated) else None
         self.want["mae"] = mean_absolute_error(*rated.T) if len(rated) else None
@@ -359,15 +370,21 @@ def graph_trial(rng, folder):
     full = {}
     for r in records:
         x = np.array([NO_SCORE if s is None else s for s in said[r["id"]]])
-        above, tied = int(np.sum(x > x[r["target"]])), int(np.sum(x == x[r["target"]]))
+        above, tied = open_ranks(x, r["target"])
         for name, m in estimates(len(titles) - len(events[r["user"]]) + 1, n).items():
             full.setdefault(name, []).append(m[above:above + tied].mean() if draw == "uniform" else None)
     run.want |= {k: np.mean(v) if v[0] is not None else None for k, v in full.items()}
     groups, strata = int(rng.integers(1, 6)), []
     known = {r["base"]: count[r["items"][r["target"]]] for r in records}
     ranked = sorted(range(len(order)), key=lambda i: known[order[i]])
+    level = [known[order[i]] for i in ranked]
+    cuts = [len(order) * g // groups for g in range(groups + 1)]        # no cut parts cases of one count
+    cuts = [c if c in (0, len(order)) else next((k for k in range(c, len(order)) if level[k] != level[k - 1]), len(order))
+            for c in cuts]
     for g in range(groups):
-        part = ranked[len(order) * g // groups:len(order) * (g + 1) // groups]
+        part = ranked[cuts[g]:cuts[g + 1]]
+        if not part:
+            continue
         hr1 = run.of("hr1")[part].mean()
         lo, hi = wilson(hr1, len(part))
         strata.append(dict(n=len(part), hr1=hr1, lo=lo, hi=hi, stratum=g + 1, known_from=known[order[part[0]]],

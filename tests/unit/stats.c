@@ -134,9 +134,9 @@ static void check_metrics(void) {
     CHECK_NEAR(m.mrr, (1 + 1.0 / 2 + 1.0 / 3 + 1.0 / 4) / 4, 1e-15);
     CHECK_NEAR(m.ndcg5, (1 + 1 / log2(3) + 0.5 + 1 / log2(5)) / 4, 1e-15);
     CHECK_NEAR(m.auc, 0.5, 1e-15);
-    m = measure(none, 3, 2);                                /* ranks 2 and 3: nulls tie */
-    CHECK(m.hr1 == 0 && m.auc == 0.25);
-    CHECK_NEAR(m.mrr, 5.0 / 12, 1e-15);
+    m = measure(none, 3, 2);                                /* null among nulls: the last */
+    CHECK(m.hr1 == 0 && m.auc == 0);
+    CHECK_NEAR(m.mrr, 1.0 / 3, 1e-15);
     for (int k = 0; k < 12; k++) twelve[k] = k / 4;         /* ranks 5 to 8 */
     m = measure(twelve, 12, 5);
     CHECK_NEAR(m.hr5, 0.25, 1e-15);
