@@ -47,6 +47,7 @@ checks() {
             elif $t | startswith("integer") then type == "number" and . == floor
             elif $t | startswith("number or null") then . == null or type == "number"
             elif $t | startswith("number") then type == "number"
+            elif $t | startswith("boolean") then type == "boolean"
             elif $t | startswith("object") then type == "object"
             elif $t | startswith("array of arrays of objects") then all(.[][]; type == "object")
             elif $t | startswith("array of arrays of strings") then all(.[][]; type == "string")

@@ -141,7 +141,7 @@ prompts_check() {
     checks rewarded.jsonl "$prompt,rollout record,rewarded record" "$case"
     jq -es '[.[].samples[] | (.reward | type == "number") and (.parts | map(type == "number") | all)] | all' rewarded.jsonl
     # What rollout wrote is still there, and what reward adds stands behind it.
-    jq -c '.samples[] |= del(.reward, .parts)' rewarded.jsonl | cmp - <(jq -c . rollouts.jsonl)
+    jq -c '.samples[] |= del(.reward, .parts) | del(.reward, .reward_std, .silent)' rewarded.jsonl | cmp - <(jq -c . rollouts.jsonl)
     [ "$(jq -c '.samples[] | keys_unsorted[-2:]' rewarded.jsonl | sort -u)" = '["reward","parts"]' ]
 }
 
@@ -169,9 +169,9 @@ prompts_check() {
 
 @test "records: metrics of rl-update are as the page says, without parts and without signal, too" {
     page="metric record,metric record of rl-update"
-    rl-update -m sft -o "$out.rl" --ref base --epochs 2 rewarded.jsonl > "$out"
+    rl-update -m sft -o "$out.rl" --ref base --epochs 2 --tis 2 rewarded.jsonl > "$out"
     checks "$out" "$page"
-    [ "$(jq '[keys[] | select(startswith("rewards/"))] | length' "$out" | paste -sd ' ')" = "8 8" ]
+    [ "$(jq '[keys[] | select(startswith("rewards/"))] | length' "$out" | paste -sd ' ')" = "22 22" ]
     jq -c '.samples[] |= del(.parts)' rewarded.jsonl | rl-update -m sft -o "$out.none" > "$out"
     checks "$out" "$page"
     jq -c '.samples[].reward = 1' rewarded.jsonl | rl-update -m sft -o "$out.silent" > "$out"

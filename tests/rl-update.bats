@@ -42,9 +42,11 @@ field() {
 @test "rl-update: writes a metric record a step, with TRL's names" {
     rl-update -m "$sft" -o run "$eight" > metrics
     [ "$(jq -r 'keys_unsorted | map(select(startswith("rewards/") | not)) | join(" ")' metrics)" = "global_step loss $(
-        )reward reward_std frac_reward_zero_std kl entropy clip_ratio valid_ratio completions/mean_length logprob_gap $(
-        )learning_rate grad_norm num_tokens step_time tokens_per_second peak_rss" ]
-    [ "$(jq -c '[keys_unsorted[] | select(startswith("rewards/")) | split("/")[1]]' metrics)" = \
+        )reward reward_std frac_reward_zero_std kl entropy clip_ratio/low_mean clip_ratio/low_min clip_ratio/high_mean $(
+        )clip_ratio/high_max clip_ratio/region_mean logprob_gap valid_ratio completions/mean_length $(
+        )completions/min_length completions/max_length completions/clipped_ratio learning_rate grad_norm num_tokens $(
+        )step_time tokens_per_second peak_rss" ]
+    [ "$(jq -c '[keys_unsorted[] | select(test("^rewards/.*/mean$")) | split("/")[1]]' metrics)" = \
       "$(head -n 1 "$eight" | jq -c '.samples[0].parts | keys_unsorted')" ]
     # What can be had from the records, by another hand.
     jq -es --slurpfile m metrics '
@@ -56,9 +58,12 @@ field() {
         ($g | map(map(.reward) | deviation) | mean | near($m.reward_std)) and
         ($g | map(map(.reward) | if unique | length == 1 then 1 else 0 end) | mean | near($m.frac_reward_zero_std)) and
         ($s | map(if .answer then 1 else 0 end) | mean | near($m.valid_ratio)) and
-        ($s | map(.tokens | length) | mean | near($m["completions/mean_length"])) and
-        all($s[0].parts | keys[]; . as $p | $s | map(.parts[$p]) | mean | near($m["rewards/\($p)/mean"]))' "$eight"
-    jq -e '.global_step == 1 and .learning_rate == 1e-5 and .kl == 0 and .clip_ratio == 0 and .grad_norm > 0.01 and
+        ($s | map(.tokens | length) | (mean | near($m["completions/mean_length"])) and
+            min == $m["completions/min_length"] and max == $m["completions/max_length"]) and
+        ($s | map(if .finish == "length" then 1 else 0 end) | mean | near($m["completions/clipped_ratio"])) and
+        all($s[0].parts | keys[]; . as $p | $s | map(.parts[$p]) |
+            (mean | near($m["rewards/\($p)/mean"])) and (deviation | near($m["rewards/\($p)/std"])))' "$eight"
+    jq -e '.global_step == 1 and .learning_rate == 1e-5 and .kl == 0 and .["clip_ratio/region_mean"] == 0 and .grad_norm > 0.01 and
            .entropy > 0 and (.loss | fabs < 1e-12) and .step_time > 0 and .peak_rss > 1e6' metrics
 }
 
@@ -125,14 +130,16 @@ field() {
         rl-update -m "$sft" -o mixed --ref "$base" --beta 0.5 > mixed.metrics
     cmp plain/last/model.safetensors mixed/last/model.safetensors
     cmp plain/last/exp_avg.safetensors mixed/last/exp_avg.safetensors
-    [ "$(jq -c '[.loss, .kl, .entropy, .clip_ratio, .grad_norm]' plain.metrics)" = \
-      "$(jq -c '[.loss, .kl, .entropy, .clip_ratio, .grad_norm]' mixed.metrics)" ]
+    same='[.loss, .kl, .entropy, .["clip_ratio/region_mean"], .grad_norm]'
+    [ "$(jq -c "$same" plain.metrics)" = "$(jq -c "$same" mixed.metrics)" ]
     jq -es '.[0].kl > 0 and .[1].frac_reward_zero_std - (8 + 8 * .[0].frac_reward_zero_std) / 16 == 0' plain.metrics \
         mixed.metrics
 }
 
 @test "rl-update: takes no step where all groups are silent: the model stays, global_step goes on" {
-    rl-update -m "$sft" -o run --ref "$base" "$silent" > metrics
+    run --separate-stderr rl-update -m "$sft" -o run --ref "$base" "$silent"
+    [ "$stderr" = 'rl-update: all 8 groups are silent, the rewards in each are equal: the model stays as it is' ]
+    echo "$output" > metrics
     cmp run/last/model.safetensors "$sft/last/model.safetensors"
     jq -e '.global_step == 1 and .frac_reward_zero_std == 1 and .grad_norm == 0 and .loss == 0 and .reward_std == 0 and
            (.reward - 0.3 | fabs < 1e-12)' metrics
@@ -181,12 +188,14 @@ field() {
 
 @test "rl-update: off the policy the clip counts, and the gap is seen" {
     rl-update -m "$sft" -o run --epochs 3 --lr 0.01 "$eight" > metrics
-    jq -es '(map(.global_step) == [1, 2, 3]) and .[0].logprob_gap == 0 and .[0].clip_ratio == 0 and
-            all(.[1:][]; .logprob_gap > 0.01 and .clip_ratio > 0 and .clip_ratio < 1)' metrics
+    jq -es '(map(.global_step) == [1, 2, 3]) and .[0].logprob_gap == 0 and
+            .[0]["clip_ratio/region_mean"] == 0 and all(.[1:][]; .["clip_ratio/region_mean"] as $clip |
+                .logprob_gap > 0.01 and $clip > 0 and $clip < 1 and .["clip_ratio/high_max"] >= .["clip_ratio/high_mean"] and
+                (.["clip_ratio/low_mean"] + .["clip_ratio/high_mean"] - $clip | fabs < 1e-12))' metrics
     [ "$(readlink run/last)" = step-3 ]
     # Bounds that nothing reaches: no clip.
     rl-update -m "$sft" -o wide --epochs 3 --lr 0.001 --clip-low 1 --clip-high 1000 "$eight" > metrics
-    [ "$(field clip_ratio metrics)" = '0 0 0' ]
+    [ "$(field clip_ratio/region_mean metrics)" = '0 0 0' ]
 }
 
 @test "rl-update: --ref and --beta add the KL term, which is 0 where the reference is the policy" {
@@ -215,10 +224,10 @@ field() {
     head -n 1 "$prompts" | rollout --quiet -m rl -n 2 --max-tokens 40 | jq -e --arg h "$(model-info rl | jq -r .hash)" '.model == $h'
 }
 
-@test "rl-update: --no-scale leaves the size of rewards in the gradient" {
+@test "rl-update: --scale none leaves the size of rewards in the gradient" {
     norm() { jq -c "$1" "$eight" | rl-update -m "$sft" -o "$(mktemp -d run.XXXX)" "${@:2}" | field grad_norm; }
     jq -ne --argjson one "$(norm .)" --argjson ten "$(norm '.samples[].reward *= 10')" '$ten / $one - 1 | fabs < 0.01'
-    jq -ne --argjson one "$(norm . --no-scale)" --argjson ten "$(norm '.samples[].reward *= 10' --no-scale)" \
+    jq -ne --argjson one "$(norm . --scale none)" --argjson ten "$(norm '.samples[].reward *= 10' --scale none)" \
         '$ten / $one - 10 | fabs < 1e-4'
 }
 
@@ -232,7 +241,8 @@ field() {
     # Parts that only some samples have count where they are; what is too many or too long is left out.
     jq -c '.samples[0].parts = {mine: 4} | .samples[1].parts = ([range(40) | {"p\(.)": 1}] | add + {("n" * 40): 1})' \
         "$eight" | rl-update -m "$sft" -o parts > metrics
-    jq -e '.["rewards/mine/mean"] == 4 and ([keys[] | select(startswith("rewards/"))] | length == 32)' metrics
+    jq -e '.["rewards/mine/mean"] == 4 and .["rewards/mine/std"] == 0 and
+           ([keys[] | select(startswith("rewards/"))] | length == 64)' metrics
 }
 
 @test "rl-update: records of another model are refused, unless --off-policy" {
@@ -284,6 +294,7 @@ field() {
     refuses "record $id: sample 3: \"reward\" is missing or not a number" 'del(.samples[3].reward)'
     refuses "record $id: sample 3: \"reward\" is missing or not a number" '.samples[3].reward = null'
     refuses "record $id: sample 5: \"parts\": \"hit\" is not a number" '.samples[5].parts.hit = true'
+    refuses "record $id: sample 2: is of another prompt than its group" '.samples[2].prompt = [{role: "user", content: "x"}]'
     refuses "record $id: sample 4: \"tokens\" is missing or not an array" '.samples[4] = 1'
     refuses "record $id: sample 0: prompt and text have more tokens than the model's 2048 positions" \
         '.prompt[0].content = "\u0001" * 2048'
@@ -313,6 +324,8 @@ field() {
     cp -r "$sft" copy
     fails 'copy is a run of sft-train; choose another folder' -m "$sft" -o copy --off-policy "$eight"
     [ "$(readlink copy/last)" = "$(readlink "$sft/last")" ]
+    fails "--ref adapter-off: $sft/last holds no adapter that could be switched off" -m "$sft" --ref adapter-off -o run \
+        "$eight"
     model-init --quiet --vocab 401 --hidden 8 --layers 1 --heads 1 -o other
     fails "other: its vocabulary has 401 tokens, the policy's 400" -m "$sft" --ref other -o run "$eight"
     model-init --quiet --vocab 100 --hidden 8 --layers 1 --heads 1 -o small
@@ -345,6 +358,16 @@ field() {
 -o run --beta -1|--beta takes a number from 0 to 100, not '-1'
 -o run --clip-low 2|--clip-low takes a number from 0 to 1, not '2'
 -o run --clip-high x|--clip-high takes a number from 0 to 1e+06, not 'x'
+-o run --loss ppo|--loss takes one of grpo|dr_grpo|dapo|bnpo|gspo|reinforce++|reinforce++-baseline|rloo, not 'ppo'
+-o run --scale std|--scale takes one of auto|group|batch|none, not 'std'
+-o run --scale none --loss reinforce++|--scale: this loss whitens advantages by itself
+-o run --max-tokens 0|--max-tokens takes a whole number from 1 to 1e+06, not '0'
+-o run --tis -1|--tis takes a number from 0 to 1e+06, not '-1'
+-o run --kl k4|--kl takes one of auto|k1|k2|k3|none, not 'k4'
+-o run --kl-in both|--kl-in takes one of auto|loss|reward, not 'both'
+-o run --minibatches 0|--minibatches takes a whole number from 1 to 1000, not '0'
+-o run --min-entropy 101|--min-entropy takes a number from 0 to 100, not '101'
+-o run --max-length-growth -1|--max-length-growth takes a number from 0 to 1000, not '-1'
 -o run --epochs 0|--epochs takes a whole number from 1 to 1000, not '0'
 -o run --lr 11|--lr takes a number from 0 to 10, not '11'
 -o run --beta1 1|--beta1 takes a number from 0 to 0.99999, not '1'

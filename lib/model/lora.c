@@ -180,6 +180,14 @@ void lora_merge(struct model *m, struct pool *pool) {
     }
 }
 
+void lora_switch_off(struct model *m, struct pool *pool) {
+    double scale = m->lora->scale;
+
+    m->lora->scale = 0;         /* W0 + 0 A */
+    lora_merge(m, pool);
+    m->lora->scale = scale;
+}
+
 void lora_backward(const struct model *m, int layer, enum proj first, int n, real *grad, const real *dy, int ld,
                    const real *x, int T, real *scratch, struct pool *pool) {
     const struct kernels *k = kernels_get();

@@ -67,6 +67,9 @@ int lora_save(const struct model *m, const char *dir, struct err *err);
 /* Makes the model's matrices W0 + scale B A again, after B and A have changed. Without adapter: nothing. */
 void lora_merge(struct model *m, struct pool *pool);
 
+/* Makes the model's matrices W0, as if there were no adapter, until lora_merge. */
+void lora_switch_off(struct model *m, struct pool *pool);
+
 /* Adds to grad (a block of the adapter) what dy and x give for n joined matrices from `first` on: dy [T, ld]
  * are gradients of their outputs side by side, x [T, in] their input. scratch holds 2 T rank reals. */
 void lora_backward(const struct model *m, int layer, enum proj first, int n, real *grad, const real *dy, int ld,

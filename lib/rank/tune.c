@@ -10,7 +10,7 @@
 #include "rank/grid.h"
 #include "rank/metrics.h"
 
-enum { PATIENCE = 10, EPOCHS = 1000 };
+enum { EPOCHS = 1000, PATIENCE = 10, PATIENCE_STEPS = 500 };
 
 bool tune_possible(int kind) {
     return grid_row(kind, 0) != NULL;
@@ -111,12 +111,21 @@ static int score_all(struct tune *t, double *raw, struct err *err) {
     return 0;
 }
 
+/* Epochs that may go by without a better one: few events make few steps an epoch. */
+static long patience(const struct tune *t) {
+    const struct graph *known = t->cases[0].split->known;
+    size_t batch = t->at.fit.batch ? (size_t)t->at.fit.batch : 2048;
+    size_t steps = known->item_row[known->items] / batch + 1;
+
+    return steps > PATIENCE_STEPS / PATIENCE ? PATIENCE : (long)(PATIENCE_STEPS / steps);
+}
+
 /* Scores after each epoch, until no epoch is better; raw and fit.epochs are those of the best. */
 static int stop_early(struct tune *t, struct err *err) {
+    long at = 0, wait = patience(t);
     double best = -1;
-    long at = 0;
 
-    for (long e = 1; e <= EPOCHS && e - at <= PATIENCE; e++) {
+    for (long e = 1; e <= EPOCHS && e - at <= wait; e++) {
         struct metrics m;
 
         t->at.fit.epochs = e;

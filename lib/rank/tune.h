@@ -3,7 +3,7 @@
  * Coordinate search over a grid (man baseline, "Tuning"): from the given options on, one option
  * after another takes each value of its row, and keeps the best; when a whole round changes
  * nothing, the search starts again from a random point, until the budget is spent. Where a model
- * learns by gradients its epochs are no part of the grid: training goes on until ten in a row
+ * learns by gradients its epochs are no part of the grid: training goes on until ten in a row (and 500 steps)
  * were not better than the best. */
 #ifndef RANK_TUNE_H
 #define RANK_TUNE_H

@@ -2,6 +2,7 @@
 #include "rl/rewarded.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,36 +33,58 @@ static int read_tokens(const struct rewarded *r, const json_t *sample, struct rl
     return 0;
 }
 
-/* Adds one part of a reward to the sums, under its name. */
+/* Counts one part of a reward under its name. */
 static void add_part(struct rewarded_stats *s, const char *name, double x) {
+    double ahead;
     int k = 0;
 
     while (k < s->n_parts && strcmp(s->name[k], name)) k++;
     if (k == REWARDED_PARTS || strlen(name) >= REWARDED_NAME) return;
     if (k == s->n_parts) strcpy(s->name[s->n_parts++], name);
-    s->part[k] += x;
     s->part_samples[k]++;
+    ahead = x - s->part[k];
+    s->part[k] += ahead / s->part_samples[k];           /* Welford's mean: no rounding where all are equal */
+    s->part_square[k] += ahead * (x - s->part[k]);
 }
 
-static int read_sample(struct rewarded *r, const json_t *sample, struct rl_sample *s, double *reward,
+/* Counts a sample. */
+static void add_sample(struct rewarded *r, const json_t *sample, struct rl_sample *s) {
+    struct rewarded_stats *stats = &r->stats;
+    const char *finish = json_string_value(json_object_get(sample, "finish"));
+
+    s->cut = finish && !strcmp(finish, "length");
+    if (!stats->tokens) {
+        stats->shortest = s->n;
+        r->first = s->reward;
+    }
+    r->varied |= s->reward != r->first;
+    stats->shortest = fmin(stats->shortest, s->n);
+    stats->longest = fmax(stats->longest, s->n);
+    stats->tokens += s->n;
+    stats->cut += s->cut;
+    stats->valid += json_is_string(json_object_get(sample, "answer"));
+}
+
+static int read_sample(struct rewarded *r, const json_t *prompt, const json_t *sample, struct rl_sample *s,
                        struct err *err) {
+    const json_t *own = json_object_get(sample, "prompt");
     const char *name;
     json_t *part;
 
-    if (read_tokens(r, sample, s, err) || jsonl_number(sample, "reward", reward, err)) return -1;
+    if (own && !json_equal(own, prompt)) return err_set(err, "is of another prompt than its group");
+    if (read_tokens(r, sample, s, err) || jsonl_number(sample, "reward", &s->reward, err)) return -1;
     json_object_foreach(json_object_get(sample, "parts"), name, part) {
         if (!json_is_number(part)) return err_set(err, "\"parts\": \"%s\" is not a number", name);
         add_part(&r->stats, name, json_number_value(part));
     }
-    r->stats.valid += json_is_string(json_object_get(sample, "answer"));
-    r->stats.tokens += s->n;
+    add_sample(r, sample, s);
     return 0;
 }
 
-static int read_samples(struct rewarded *r, const json_t *samples, struct rl_group *g, double *reward,
+static int read_samples(struct rewarded *r, const json_t *prompt, const json_t *samples, struct rl_group *g,
                         struct err *err) {
     for (int k = 0; k < g->n; k++) {
-        if (read_sample(r, json_array_get(samples, (size_t)k), &g->samples[k], &reward[k], err))
+        if (read_sample(r, prompt, json_array_get(samples, (size_t)k), &g->samples[k], err))
             return err_prefix(err, "sample %d", k);
         if (g->n_prompt + g->samples[k].n > r->positions)
             return err_set(err, "sample %d: prompt and text have more tokens than the model's %d positions", k,
@@ -94,7 +117,7 @@ static int read_prompt(struct rewarded *r, const json_t *rec, struct rl_group *g
     return ids.n ? 0 : err_set(err, "\"prompt\" is empty");
 }
 
-static int read_group(struct rewarded *r, const json_t *rec, struct rl_group *g, double **reward, struct err *err) {
+static int read_group(struct rewarded *r, const json_t *rec, struct rl_group *g, struct err *err) {
     json_t *samples;
 
     if (read_prompt(r, rec, g, err) || jsonl_array(rec, "samples", &samples, err)) return -1;
@@ -104,43 +127,45 @@ static int read_group(struct rewarded *r, const json_t *rec, struct rl_group *g,
         return err_set(err, "the group has %zu samples, earlier ones have %d", json_array_size(samples), r->size);
     g->samples = mem_calloc((size_t)r->size, sizeof *g->samples);
     g->n = r->size;
-    *reward = mem_alloc((size_t)r->size, sizeof **reward);
-    return read_samples(r, samples, g, *reward, err);
+    return read_samples(r, json_object_get(rec, "prompt"), samples, g, err);
 }
 
-/* Turns rewards into advantages and counts the group. Returns whether it has signal. */
-static bool judge(struct rewarded *r, struct rl_group *g, const double *reward) {
-    double mean, deviation, *advantage = mem_alloc((size_t)g->n, sizeof *advantage);
-    bool signal = advantage_group(advantage, reward, g->n, r->scale);
+/* Counts the group. Returns whether it has signal. */
+static bool judge(struct rewarded *r, const struct rl_group *g) {
+    double mean, deviation, *reward = mem_alloc((size_t)g->n, sizeof *reward);
+    bool silent;
 
-    advantage_moments(reward, g->n, &mean, &deviation);
-    for (int k = 0; k < g->n; k++) g->samples[k].advantage = advantage[k];
+    for (int k = 0; k < g->n; k++) reward[k] = g->samples[k].reward;
+    silent = advantage_silent(reward, (size_t)g->n);
+    advantage_moments(reward, (size_t)g->n, &mean, &deviation);
     r->stats.groups++;
-    r->stats.silent += !signal;
+    r->stats.silent += silent;
     r->stats.samples += g->n;
     r->stats.reward += mean * g->n;
-    r->stats.deviation += signal ? deviation : 0;     /* not what rounding leaves of equal rewards */
-    free(advantage);
-    return signal;
+    r->stats.deviation += silent ? 0 : deviation;       /* not what rounding leaves of equal rewards */
+    free(reward);
+    return !silent || r->keep_silent;
 }
 
 int rewarded_add(struct rewarded *r, const json_t *rec, struct err *err) {
     struct rl_group g = { 0 };
-    double *reward = NULL;
     const char *id;
     int bad;
 
     if (jsonl_string(rec, "id", &id, err)) return -1;
-    bad = read_group(r, rec, &g, &reward, err);
+    bad = read_group(r, rec, &g, err);
     if (bad) err_prefix(err, "record %s", id);
-    if (!bad && judge(r, &g, reward)) {
+    if (!bad && judge(r, &g)) {
         r->groups = mem_grow(r->groups, r->n, &r->cap, sizeof *r->groups);
         r->groups[r->n++] = g;
     } else {
         rl_group_free(&g);
     }
-    free(reward);
     return bad;
+}
+
+void rewarded_end(struct rewarded *r) {
+    if (!r->varied) rewarded_free(r);
 }
 
 void rewarded_free(struct rewarded *r) {

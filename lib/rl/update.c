@@ -11,15 +11,20 @@ struct pack {
     int *tokens;
     struct seq *seqs;
     struct target *targets;
-    real *logprob, *entropy, *reference, *dlogprob;
+    real *logprob, *entropy, *dlogprob;
     struct packed in;
 };
 
+void rl_sample_free(struct rl_sample *s) {
+    free(s->tokens);
+    free(s->old);
+    free(s->advantage);
+    free(s->ref);
+    free(s->trust);
+}
+
 void rl_group_free(struct rl_group *g) {
-    for (int k = 0; k < g->n; k++) {
-        free(g->samples[k].tokens);
-        free(g->samples[k].old);
-    }
+    for (int k = 0; k < g->n; k++) rl_sample_free(&g->samples[k]);
     free(g->samples);
     free(g->prompt);
 }
@@ -59,10 +64,9 @@ static struct pack pack_groups(const struct rl_group *g, int n) {
     p.tokens = mem_alloc(rows, sizeof *p.tokens);
     p.seqs = mem_alloc(seqs, sizeof *p.seqs);
     p.targets = mem_alloc(targets, sizeof *p.targets);
-    p.logprob = mem_alloc(4 * targets, sizeof *p.logprob);
+    p.logprob = mem_alloc(3 * targets, sizeof *p.logprob);
     p.entropy = p.logprob + targets;
-    p.reference = p.entropy + targets;
-    p.dlogprob = p.reference + targets;
+    p.dlogprob = p.entropy + targets;
     memset(&p.in, 0, sizeof p.in);
     for (int i = 0; i < n; i++) {
         int root = p.in.n_seqs;
@@ -90,28 +94,49 @@ static void loss_of_pack(struct rl_pass *pass, struct pack *p, const struct rl_g
     for (int i = 0; i < n; i++) {
         for (int k = 0; k < g[i].n; k++) {
             const struct rl_sample *s = &g[i].samples[k];
+            struct policy_tokens tokens = { p->logprob + at, s->old, s->ref, s->advantage, s->trust, s->n };
 
-            policy_sequence(p->dlogprob + at, &pass->stats, p->logprob + at, s->old,
-                            pass->reference ? p->reference + at : NULL, s->n, s->advantage,
-                            1.0 / ((double)s->n * pass->sequences), pass->o);
+            policy_sequence(p->dlogprob + at, &pass->stats, &tokens,
+                            policy_weight(pass->mean, s->n, pass->sequences, pass->tokens, pass->length), pass->o);
             at += s->n;
         }
     }
     for (int t = 0; t < at; t++) pass->entropy += (double)p->entropy[t];
 }
 
+/* How many of n groups are packed together. */
+static int pack_size(const struct rl_group *g, int n, int rows) {
+    int sum = group_rows(&g[0]), k = 1;
+
+    while (k < n && sum + group_rows(&g[k]) <= rows) sum += group_rows(&g[k++]);
+    return k;
+}
+
 void rl_gradient(struct rl_pass *pass, const struct rl_group *groups, int n, int rows, real *grad) {
-    for (int from = 0, to; from < n; from = to) {
-        int sum = group_rows(&groups[from]);
+    for (int from = 0, some; from < n; from += some) {
         struct pack p;
 
-        for (to = from + 1; to < n && sum + group_rows(&groups[to]) <= rows; to++)
-            sum += group_rows(&groups[to]);
-        p = pack_groups(groups + from, to - from);
-        if (pass->reference) decoder_forward(pass->reference, &p.in, p.reference, NULL);
-        decoder_forward(pass->policy, &p.in, p.logprob, p.entropy);
-        loss_of_pack(pass, &p, groups + from, to - from);
-        decoder_backward(pass->policy, &p.in, grad, p.dlogprob, NULL);
+        some = pack_size(groups + from, n - from, rows);
+        p = pack_groups(groups + from, some);
+        if (p.in.n_targets) {           /* samples that were cut off may have been all */
+            decoder_forward(pass->policy, &p.in, p.logprob, p.entropy);
+            loss_of_pack(pass, &p, groups + from, some);
+            decoder_backward(pass->policy, &p.in, grad, p.dlogprob, NULL);
+        }
+        free_pack(&p);
+    }
+}
+
+void rl_logprobs(struct decoder *d, const struct rl_group *groups, int n, int rows, real *logprob, real *entropy) {
+    size_t at = 0;
+
+    for (int from = 0, some; from < n; from += some) {
+        struct pack p;
+
+        some = pack_size(groups + from, n - from, rows);
+        p = pack_groups(groups + from, some);
+        if (p.in.n_targets) decoder_forward(d, &p.in, logprob + at, entropy ? entropy + at : NULL);
+        at += (size_t)p.in.n_targets;
         free_pack(&p);
     }
 }

@@ -3,21 +3,26 @@
 #ifndef RL_UPDATE_H
 #define RL_UPDATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "model/decoder.h"
 #include "rl/policy.h"
 
-/* One completion. */
+/* One completion; the arrays [n] are owned. */
 struct rl_sample {
-    int32_t *tokens;        /* [n], owned */
-    double *old;            /* [n] log-probabilities when it was sampled, owned */
+    int32_t *tokens;
+    double *old;            /* log-probabilities that ratios start from */
     int n;
-    double advantage;
+    bool cut;               /* it ended at its limit, not by itself */
+    double reward;
+    double *advantage;
+    real *ref;              /* log-probabilities under the reference; NULL: no KL term */
+    double *trust;          /* truncated importance weights; NULL: 1 */
 };
 
-/* A prompt and its samples; a group without signal is never made into one. */
+/* A prompt and its samples. */
 struct rl_group {
     int32_t *prompt;        /* [n_prompt], owned */
     int n_prompt;
@@ -25,15 +30,16 @@ struct rl_group {
     int n;
 };
 
-/* Frees what the group owns. */
+/* Frees what the group, the sample owns. */
 void rl_group_free(struct rl_group *g);
+void rl_sample_free(struct rl_sample *s);
 
-/* What a pass over groups needs; all but `stats` and `entropy` are borrowed. */
+/* What a pass over groups needs; the pointers are borrowed. */
 struct rl_pass {
     struct decoder *policy;
-    struct decoder *reference;      /* NULL: no KL term */
     const struct policy_options *o;
-    int sequences;                  /* samples of the whole step: each counts 1 / sequences */
+    enum policy_mean mean;
+    double sequences, tokens, length;       /* of the whole step: see policy_weight */
     struct policy_stats stats;      /* zero before the first call */
     double entropy;                 /* summed over tokens */
 };
@@ -41,5 +47,8 @@ struct rl_pass {
 /* Adds to grad (a block of the model) the gradient of the policy loss over n groups, which are packed
  * about `rows` tokens at a time; the borders depend on the data alone. */
 void rl_gradient(struct rl_pass *pass, const struct rl_group *groups, int n, int rows, real *grad);
+
+/* Log-probabilities of all tokens of n groups' samples, one after another; entropies too, unless NULL. */
+void rl_logprobs(struct decoder *d, const struct rl_group *groups, int n, int rows, real *logprob, real *entropy);
 
 #endif

@@ -65,6 +65,8 @@ check tokenizers "$python" $oracle/tokenizer.py --seed "$seed" $tokenizers/gpt2 
 check sampler "$python" $oracle/sampler.py 600 "$seed"
 check smollm2 $oracle/smollm2.sh "$smollm2"
 check bpe-train "$python" $oracle/bpe_train.py 50 "$seed"
+check rl-formulas bash -c '"$1" "$2"/rl_formulas.py "$3" > "$4" && tests/unit/credit64 "$4"' _ "$python" $oracle "$seed" \
+    "$world/formulas.json"
 check rl-step "$python" $oracle/trl_step.py "$world/moved/last" "$world/eight.jsonl" "$world/base"
 check evaluate "$python" $oracle/evaluate.py "$seed"
 for protocol in loo global users; do

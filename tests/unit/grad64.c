@@ -275,7 +275,8 @@ struct rollout {
     struct rl_group groups[GROUPS];
     struct rl_sample samples[GROUPS][SAMPLES];
     int32_t prompt[GROUPS][LONGEST], tokens[GROUPS][SAMPLES][LONGEST];
-    double old[GROUPS][SAMPLES][LONGEST];
+    double old[GROUPS][SAMPLES][LONGEST], advantage[GROUPS][SAMPLES][LONGEST];
+    real ref[GROUPS][SAMPLES][LONGEST];
     struct rl_pass pass;
     const struct model *m;
     int rows;
@@ -314,9 +315,10 @@ static void rollout_make(struct rollout *ro) {
         for (int k = 0; k < SAMPLES; k++) {
             struct rl_sample *s = &ro->samples[g][k];
 
-            *s = (struct rl_sample){ ro->tokens[g][k], ro->old[g][k], length[g][k],
-                                     advantage[g][k] };
+            *s = (struct rl_sample){ .tokens = ro->tokens[g][k], .old = ro->old[g][k], .n = length[g][k],
+                                     .advantage = ro->advantage[g][k], .ref = ro->ref[g][k] };
             for (int t = 0; t < s->n; t++) s->tokens[t] = (int32_t)rng_below(&r, VOCAB);
+            for (int t = 0; t < s->n; t++) s->advantage[t] = advantage[g][k];
             sample_old(ro, group, s, &r);
         }
     }
@@ -338,27 +340,37 @@ static double rollout_loss(void *ctx) {
     return ro->pass.stats.loss;
 }
 
+/* Log-probabilities under the reference, sample after sample. */
+static void hand_out(struct rollout *ro, const real *ref) {
+    for (int g = 0; g < GROUPS; g++)
+        for (int k = 0; k < SAMPLES; ref += ro->samples[g][k++].n)
+            memcpy(ro->ref[g][k], ref, (size_t)ro->samples[g][k].n * sizeof *ref);
+}
+
 static void check_policy(struct config c, struct pool *pool) {
-    static const struct policy_options o = { 0.2, 0.28, 0.3 };
+    static const struct policy_options o = { 0.2, 0.28, 0.3, RATIO_TOKEN, KL_K3, false };
     struct model *m = make(c, "policy"), *other = make(c, "reference");
     struct rollout ro = { .pass = { .o = &o, .sequences = GROUPS * SAMPLES }, .m = m, .rows = 1 };
-    real *grad, *apart;
+    real *grad, *apart, ref[GROUPS * SAMPLES * LONGEST];
+    struct decoder *reference = decoder_new(other, pool);
 
     for (size_t i = 0; i < m->p.n_block; i++)
         other->p.data[i] = 0.9 * m->p.data[i] + 0.1 * other->p.data[i];
     ro.pass.policy = decoder_new(m, pool);
-    ro.pass.reference = decoder_new(other, pool);
     rollout_make(&ro);
+    rl_logprobs(reference, ro.groups, GROUPS, 1, ref, NULL);
+    hand_out(&ro, ref);
     apart = rollout_gradient(&ro);          /* group by group */
     ro.rows = MOST;
     grad = rollout_gradient(&ro);           /* in one batch */
     check_same(m, apart, grad);
-    CHECK(ro.pass.stats.clipped > 0 && ro.pass.stats.clipped < ro.pass.stats.tokens / 2);
+    CHECK(ro.pass.stats.low + ro.pass.stats.high > 0);
+    CHECK(ro.pass.stats.low + ro.pass.stats.high < ro.pass.stats.tokens / 2);
     CHECK(ro.pass.stats.kl > 0);
     CHECK_NEAR(ro.pass.stats.gap, 0.5, 1e-9);       /* what sample_old took off: branch = text */
     check_gradient(m, grad, rollout_loss, &ro);
     decoder_free(ro.pass.policy);
-    decoder_free(ro.pass.reference);
+    decoder_free(reference);
     model_free(m);
     model_free(other);
     free(grad);

@@ -115,15 +115,15 @@ static void leaf(void *ctx, int from, int to, real *grad) {
 }
 
 static void policy(struct hash *h, struct model *m, struct model *reference, struct pool *pool) {
-    static const struct policy_options o = { 0.2, 0.2, 0.1 };
+    static const struct policy_options o = { 0.2, 0.2, 0.1, RATIO_TOKEN, KL_K3, false };
     static const double advantage[SAMPLES] = { 1.4, -0.5, -0.9 };
     int32_t tokens[GROUPS][SAMPLES + 1][TOKENS];
-    double old[TOKENS];
+    double old[TOKENS], advantages[SAMPLES][TOKENS];
+    real ref[GROUPS * SAMPLES * TOKENS], *own = ref;
     struct rl_sample samples[GROUPS][SAMPLES];
     struct rl_group groups[GROUPS];
-    struct rl_pass pass = { .policy = decoder_new(m, pool), .o = &o,
-                            .reference = decoder_new(reference, pool),
-                            .sequences = GROUPS * SAMPLES };
+    struct rl_pass pass = { .policy = decoder_new(m, pool), .o = &o, .sequences = GROUPS * SAMPLES };
+    struct decoder *other = decoder_new(reference, pool);
     struct tree tree = { .p = &m->p, .pool = pool, .leaves = 4 };
     struct rng r = rng_start(2, "threads", NULL);
     void *both[2] = { &pass, groups };
@@ -135,13 +135,19 @@ static void policy(struct hash *h, struct model *m, struct model *reference, str
             for (int t = 0; t < TOKENS; t++)
                 tokens[g][k][t] = (int32_t)rng_below(&r, (uint64_t)m->cfg.vocab);
         for (int k = 0; k < SAMPLES; k++)
-            samples[g][k] = (struct rl_sample){ tokens[g][k], old, TOKENS - 7 * k, advantage[k] };
+            samples[g][k] = (struct rl_sample){ .tokens = tokens[g][k], .old = old, .n = TOKENS - 7 * k,
+                                                .advantage = advantages[k] };
     }
+    for (int k = 0; k < SAMPLES; k++)
+        for (int t = 0; t < TOKENS; t++) advantages[k][t] = advantage[k];
+    rl_logprobs(other, groups, GROUPS, 128, ref, NULL);
+    for (int i = 0; i < GROUPS * SAMPLES; own += samples[i / SAMPLES][i % SAMPLES].n, i++)
+        samples[i / SAMPLES][i % SAMPLES].ref = own;
     add_block(h, m, tree_run(&tree, GROUPS, leaf, both));
     hash_bytes(h, &pass.stats, sizeof pass.stats);
     hash_bytes(h, &pass.entropy, sizeof pass.entropy);
     decoder_free(pass.policy);
-    decoder_free(pass.reference);
+    decoder_free(other);
     tree_free(&tree);
 }
 

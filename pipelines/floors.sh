@@ -1,0 +1,138 @@
+#!/bin/bash
+# floors — every classical model on every data set at hand: the bar that a language model has to pass.
+#
+#   DATA=dir SETS="ml-100k ml-1m" SEEDS="1 2 3 4 5" BUDGET=24 OUT=out/floors pipelines/floors.sh
+#   DATA     the folder of the data sets: ml-100k, ml-1m, llara-movielens, amazon-video-games, amazon-gift-cards, as
+#            published; sets that are not there are left out. Without DATA: MovieLens 100K, from the RecBole package
+#   SETS     of the names in sets below; all of them
+#   SEEDS    of the candidates, and of models that start at random
+#   BUDGET   settings that baseline --tune tries for a model that is fitted in seconds; a fourth for the others
+#
+# Cases of the seeds are pooled: a user's cases are one cluster, so intervals are those of n users. A table a set goes to
+# stdout, its records to OUT/SET/report.jsonl. What is done is not done again.
+# shellcheck disable=SC2034,SC2086,SC2154
+set -euo pipefail
+here=$(dirname "$0")
+seeds=${SEEDS-1 2 3 4 5} budget=${BUDGET-24} floors=${OUT-out/floors} data=${DATA-} out=${OUT-out/floors} graph=
+# shellcheck source=pipelines/steps.sh
+. "$here/steps.sh"
+
+# enter SET PATH OPTIONS...: the set's folder and graph, by graphload.
+enter() {
+    local set=$1
+    shift
+    out=$floors/$set graph=$floors/$set/graph
+    mkdir -p "$out/scored"
+    [ -e "$graph" ] || graphload --quiet -o "$graph" "$@"
+}
+
+# cases PART SEED: the cases of a part, by the options in $protocol.
+cases() {
+    make "$1.$2.jsonl" candidates --quiet --history 0 --split "$1" --seed "$2" $protocol "$graph"
+}
+
+# chosen MODEL BUDGET: the model's options as chosen on validation cases.
+chosen() {
+    make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" --tune "$2" --tune-only --valid "$out/valid.1.jsonl"
+    jq -r '.options | to_entries[] | "--\(.key) \(.value)"' "$out/chosen/$1.jsonl"
+}
+
+# pooled NAME OPTIONS...: scores of all seeds' test cases; each case is named after its user and its seed.
+pooled() {
+    local name=$1 draw=0
+    shift
+    [ ! -e "$out/scored/$name.jsonl" ] || return 0
+    echo "+ baseline --graph $graph $*" >&2
+    for seed in $seeds; do
+        draw=$((draw + 1))
+        baseline --quiet --graph "$graph" --seed "$seed" "$@" "$out/test.$seed.jsonl" |
+            jq -c --argjson k "$draw" 'del(.source, .time) | .permutation = $k | if $k > 1 then .id += "~\($k)" else . end'
+    done > "$out/scored/$name.tmp"
+    mv "$out/scored/$name.tmp" "$out/scored/$name.jsonl"
+}
+
+# table TITLE NAME...: the set's table.
+table() {
+    local title=$1 runs= name
+    shift
+    for name in "$@"; do runs="$runs $name=$out/scored/$name.jsonl"; done
+    make report.jsonl evaluate $runs
+    printf '\n%s: %s\n' "${out##*/}" "$title"
+    evaluate --format table $runs
+}
+
+# floors_of TITLE MODEL...: the set's rows under $protocol: four models as they are, the named ones tuned.
+floors_of() {
+    local title=$1 names="random pop itemknn ease" model tries
+    shift
+    mkdir -p "$out/chosen"
+    cases valid 1
+    for seed in $seeds; do cases test "$seed"; done
+    for model in $names; do pooled $model --model $model; done
+    for model in "$@"; do
+        case $model in
+            lightgcn | gru4rec | sasrec) tries=$(((budget + 3) / 4)) ;;
+            *) tries=$budget ;;
+        esac
+        pooled "$model-tuned" --model $model $(chosen $model $tries)
+        names="$names $model-tuned"
+    done
+    table "$title" $names
+}
+
+every="itemknn userknn markov ease als bpr lightgcn gru4rec sasrec"
+
+ml-100k() {
+    enter ml-100k "$data/ml-100k"
+    protocol= && floors_of "leave-one-out, 19 uniform negatives" $every
+    enter ml-100k-popular "$data/ml-100k"
+    protocol="--draw popular" && floors_of "leave-one-out, 19 negatives drawn by popularity" $every
+    enter ml-100k-hard "$data/ml-100k"
+    protocol="--draw hard" && floors_of "leave-one-out, the target's 19 nearest by ItemKNN" $every
+    enter ml-100k-global "$data/ml-100k"
+    protocol="--protocol global --cut 0.5,0.6,0.7,0.8,0.9" &&
+        floors_of "five cuts in time, 19 uniform negatives" recent-pop $every
+}
+
+ml-1m() {
+    exclude="--exclude $data/ml-1m/pairs.dat.gz"
+    enter ml-1m "$data/ml-1m"
+    protocol=$exclude && floors_of "ratings of 4 and 5, leave-one-out, 19 uniform negatives" $every
+    enter ml-1m-popular "$data/ml-1m"
+    protocol="--draw popular $exclude" &&
+        floors_of "ratings of 4 and 5, leave-one-out, 19 negatives drawn by popularity" $every
+    enter ml-1m-global "$data/ml-1m"
+    protocol="--protocol global $exclude" && floors_of "ratings of 4 and 5, one cut in time, 19 uniform negatives" recent-pop $every
+    enter ml-1m-given "$data/ml-1m"
+    protocol="--draw given --given $data/ml-1m/ml-1m-full.random.gz $exclude" seeds=1 &&
+        floors_of "ratings of 4 and 5, leave-one-out, the first 19 of LLMRank's candidates" $every
+}
+
+# Held-out users have no vector in bpr and lightgcn; the rows of the paper are for the eye.
+llara-movielens() {
+    enter llara-movielens "$data/llara-movielens" "$data/ml-100k/u.item"
+    protocol="--protocol users --min-history 1" && floors_of "LLaRA's rows, 19 uniform negatives" itemknn userknn markov ease als gru4rec sasrec
+    printf 'published for these rows (95 of them, so +-0.10), own draw of negatives: %s\n' \
+        "LLaRA with GRU4Rec 0.4000, with Caser 0.4211, with SASRec 0.4526"
+}
+
+amazon-video-games() {
+    local games=$data/amazon-video-games
+    enter amazon-video-games "$games/Games-6k.test.inter.gz" "$games/Games-6k.item.gz"
+    protocol="--draw given --given $games/Games-6k.random.gz --min-history 1" seeds=1 &&
+        floors_of "leave-one-out, the first 19 of LLMRank's candidates" itemknn userknn markov ease als bpr sasrec
+}
+
+amazon-gift-cards() {
+    enter amazon-gift-cards "$data/amazon-gift-cards"
+    protocol="--min-history 1" && floors_of "leave-one-out, 19 uniform negatives" $every
+}
+
+sets="ml-100k ml-1m llara-movielens amazon-video-games amazon-gift-cards"
+if [ -z "$data" ]; then
+    data=$floors/data sets=ml-100k
+    [ -d "$data/ml-100k" ] || fetch recbole 1.2.1 dataset_example/ml-100k/ml-100k. "$data/ml-100k"
+fi
+for set in ${SETS-$sets}; do
+    if [ -d "$data/$set" ]; then ( $set ); else echo "floors: $data/$set is not there" >&2; fi
+done
