@@ -5,6 +5,7 @@
 #   DATA     the folder of the data sets: ml-100k, ml-1m, llara-movielens, amazon-video-games, amazon-gift-cards, as
 #            published; sets that are not there are left out. Without DATA: MovieLens 100K, from the RecBole package
 #   SETS     of the names in sets below; all of them
+#   MODELS   that are tuned; without: all that learn from other users
 #   SEEDS    of the candidates, and of models that start at random
 #   BUDGET   settings that baseline --tune tries for a model that is fitted in seconds; a fourth for the others
 #
@@ -56,9 +57,10 @@ table() {
     local title=$1 runs= name
     shift
     for name in "$@"; do runs="$runs $name=$out/scored/$name.jsonl"; done
-    make report.jsonl evaluate $runs
+    evaluate $runs > "$out/report.jsonl.tmp"
+    mv "$out/report.jsonl.tmp" "$out/report.jsonl"
     printf '\n%s: %s\n' "${out##*/}" "$title"
-    evaluate --format table $runs
+    evaluate --format table $runs | sed "/^$/q"
 }
 
 # floors_of TITLE MODEL...: the set's rows under $protocol: four models as they are, the named ones tuned.
@@ -80,7 +82,7 @@ floors_of() {
     table "$title" $names
 }
 
-every="itemknn userknn markov ease als bpr lightgcn gru4rec sasrec"
+every=${MODELS-itemknn userknn markov ease als bpr lightgcn gru4rec sasrec}
 
 ml-100k() {
     enter ml-100k "$data/ml-100k"
@@ -111,7 +113,7 @@ ml-1m() {
 # Held-out users have no vector in bpr and lightgcn; the rows of the paper are for the eye.
 llara-movielens() {
     enter llara-movielens "$data/llara-movielens" "$data/ml-100k/u.item"
-    protocol="--protocol users --min-history 1" && floors_of "LLaRA's rows, 19 uniform negatives" itemknn userknn markov ease als gru4rec sasrec
+    protocol="--protocol users --min-history 1" && floors_of "LLaRA's rows, 19 uniform negatives" ${MODELS-itemknn userknn markov ease als gru4rec sasrec}
     printf 'published for these rows (95 of them, so +-0.10), own draw of negatives: %s\n' \
         "LLaRA with GRU4Rec 0.4000, with Caser 0.4211, with SASRec 0.4526"
 }
@@ -120,7 +122,7 @@ amazon-video-games() {
     local games=$data/amazon-video-games
     enter amazon-video-games "$games/Games-6k.test.inter.gz" "$games/Games-6k.item.gz"
     protocol="--draw given --given $games/Games-6k.random.gz --min-history 1" seeds=1 &&
-        floors_of "leave-one-out, the first 19 of LLMRank's candidates" itemknn userknn markov ease als bpr sasrec
+        floors_of "leave-one-out, the first 19 of LLMRank's candidates" ${MODELS-itemknn userknn markov ease als bpr sasrec}
 }
 
 amazon-gift-cards() {
