@@ -104,7 +104,8 @@ sample() {
     : > "$out/rewarded.jsonl"
     while [ "$want" -gt 0 ]; do
         draw $((at + used)) "$want" > "$out/prompts.jsonl"
-        job rollout rollout --quiet -m "$model" --seed $((k + 1)) ${ROLLOUT-} "$out/prompts.jsonl" > "$out/rollouts.jsonl"
+        job rollout rollout --quiet -m "$model" --seed $((k + 1)) ${ROLLOUT-} "$out/prompts.jsonl" \
+            > "$out/rollouts.jsonl"
         job reward reward --quiet ${REWARD-} "$out/rollouts.jsonl" >> "$out/rewarded.jsonl"
         used=$((used + want)) want=0
         [ "$resample" -gt 0 ] || return 0
@@ -163,8 +164,8 @@ show() {
     local seconds=$(((${EPOCHREALTIME/./} - began) / 1000000 + 1)) done=$((k - first)) values eta
     [ -n "$live" ] && [ "$done" -gt 0 ] || return 0
     values=$(jq -rn --argjson tokens "$tokens" --argjson s "$seconds" 'def r($n): . * $n | round / $n;
-        reduce inputs as $r ({}; . + $r) | "reward \(.reward | r(1000)), \(if .eval_hr1 then "HR@1 \(.eval_hr1 | r(1000)), "
-        else "" end)KL \(.kl | r(1e5)), \((.num_tokens - $tokens) / $s | round) tokens/s"' "$out/metrics.jsonl")
+        reduce inputs as $r ({}; . + $r) | "reward \(.reward | r(1000)), \(
+        if .eval_hr1 then "HR@1 \(.eval_hr1 | r(1000)), " else "" end)KL \(.kl | r(1e5)), \((.num_tokens - $tokens) / $s | round) tokens/s"' "$out/metrics.jsonl")
     eta=$((seconds * (iterations - k) / done))
     printf '\r%s/%s %s, %d:%02d left\e[K' "$k" "$iterations" "$values" $((eta / 60)) $((eta % 60)) >&2
 }

@@ -1,6 +1,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 load tiny
+load records
 
 # pipelines/rl.sh on a tiny world: three iterations of eight prompts, evaluations before, after two and at the end.
 setup_file() {
@@ -60,6 +61,8 @@ is_whole() {
 @test "rl.sh: writes the records of rl-update and of evaluations into one file, and says nothing" {
     [ "$(jq -c '[.global_step, .logprob_gap == 0, has("eval_hr1")]' "$whole/metrics.jsonl" | paste -sd ' ')" = \
       '[0,false,true] [1,true,false] [2,false,false] [3,true,false] [4,false,false] [4,false,true] [5,true,false] [6,false,false] [6,false,true]' ]
+    jq -c 'select(.eval_n)' "$whole/metrics.jsonl" > evaluations.jsonl
+    checks evaluations.jsonl "validation record of a run of reinforcement learning"
     # An evaluation is that of the programs by hand.
     rollout -m "$whole" --max-tokens 32 --greedy "$made/valid.jsonl" | reward --quiet > answers.jsonl
     evaluate -k 5 answers.jsonl > by-hand.jsonl
@@ -198,9 +201,8 @@ END
 }
 
 @test "rl.sh: the records can be drawn: parts of the reward, KL, entropy, length, HR@1 on validation" {
-    plot --field reward,rewards/hit/mean+rewards/prob/mean+rewards/format/mean,kl,entropy,completions/mean_length,eval_hr1+eval_hr1_text \
-        "$whole/metrics.jsonl" > text
-    [ "$(grep -c ' by step' text)" = 6 ]
+    [ "$(plot "$whole/metrics.jsonl" | grep ' by step' | cut -c 1-16 | paste -sd ,)" = \
+      'reward by step,rewards/hit/mean,loss by step,kl by step,entropy by step,completions/mean,eval_hr1, eval_h' ]
 }
 
 @test "rl.sh: a terminal sees how the run goes, and where the seconds went" {
