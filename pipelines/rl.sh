@@ -43,11 +43,11 @@ signal() {
     say "rl: the iteration ends first; a second signal ends it at once"
 }
 
-# become COMMAND...: signals to all of a terminal or group leave the program alone, but it dies with this script, and
-# with it its hold on the lock.
+# become COMMAND...: signals to all of a terminal, a group or a service leave the program alone, but it dies with this
+# script, and with it its hold on the lock.
 become() {
-    trap '' TERM INT HUP
-    exec setpriv --pdeathsig KILL -- "$@"
+    trap '' TERM HUP
+    exec setsid setpriv --pdeathsig KILL -- "$@"
 }
 
 # job STAGE COMMAND...: runs it; its seconds count for the stage.

@@ -125,7 +125,7 @@ END
 
 @test "rl.sh: SIGTERM lets the iteration end, even when all of its group get it" {
     stand_in rl-update <<'END'
-[ -e $here/once ] || { touch $here/once; (sleep 0.01; kill -TERM 0) & }
+[ -e $here/once ] || { touch $here/once; (sleep 0.01; kill -TERM 0; kill -TERM -$PPID) & }
 "$real" "$@"
 END
     status=0
