@@ -118,19 +118,32 @@ static real *own_blocks(const struct kvcache *kv, const struct sequence *s, int 
     return s->mem + ((size_t)layer * kv->m->cfg.kv_heads + head) * s->blocks * block_reals(kv);
 }
 
-int kvcache_branch(struct kvcache *kv, int root, int max_len) {
+/* Copies blocks begin .. end-1 of root `other` to where the sequence's own begin. */
+static void copy_blocks(struct kvcache *kv, int id, int other, int begin, int end) {
     const struct config *c = &kv->m->cfg;
-    int before = kv->seqs[root].len, id = open_sequence(kv, root, before, max_len);
-    const struct sequence *r = &kv->seqs[root], *s = &kv->seqs[id];
-    size_t size = block_reals(kv);
+    size_t size = block_reals(kv), n = (size_t)(end - begin) * size;
 
-    assert(r->used && r->root < 0);
-    kv->seqs[root].branches++;
-    if (before % ATTN_BLOCK == 0) return id;
-    for (int l = 0; l < c->layers; l++)
+    for (int l = 0; l < c->layers && n; l++)
         for (int h = 0; h < c->kv_heads; h++)
-            memcpy(own_blocks(kv, s, l, h), own_blocks(kv, r, l, h) + before / ATTN_BLOCK * size,
-                   size * sizeof(real));
+            memcpy(own_blocks(kv, &kv->seqs[id], l, h),
+                   own_blocks(kv, &kv->seqs[other], l, h) + (size_t)begin * size, n * sizeof(real));
+}
+
+int kvcache_root_like(struct kvcache *kv, int other, int n, int max_len) {
+    int id = kvcache_root(kv, max_len);
+
+    assert(!n || (kv->seqs[other].root < 0 && n <= kv->seqs[other].len && n <= max_len));
+    copy_blocks(kv, id, other, 0, attn_blocks(0, n));
+    kv->seqs[id].len = n;
+    return id;
+}
+
+int kvcache_branch(struct kvcache *kv, int root, int max_len) {
+    int before = kv->seqs[root].len, id = open_sequence(kv, root, before, max_len);
+
+    assert(kv->seqs[root].used && kv->seqs[root].root < 0);
+    kv->seqs[root].branches++;
+    copy_blocks(kv, id, root, before / ATTN_BLOCK, attn_blocks(0, before));
     return id;
 }
 
