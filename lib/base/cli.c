@@ -254,11 +254,12 @@ static void on_stop(int signal) {
 }
 
 void cli_catch_stop(void) {
-    struct sigaction act = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+    static const int signals[] = { SIGTERM, SIGINT };
+    struct sigaction act = { .sa_handler = on_stop, .sa_flags = SA_RESTART }, was;
 
     sigemptyset(&act.sa_mask);
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGINT, &act, NULL);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (!sigaction(signals[i], NULL, &was) && was.sa_handler != SIG_IGN) sigaction(signals[i], &act, NULL);
 }
 
 int cli_stop_signal(void) {
