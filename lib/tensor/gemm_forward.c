@@ -9,7 +9,7 @@
 enum {
     PANEL = 32,                 /* columns of y: two registers of AVX-512, two tiles of AVX2 */
     K_TURN = 512,               /* a panel's part in the second-level cache: 64 KiB */
-    ROWS = 510,                 /* rows of y a task takes: 85 register tiles */
+    ROWS = 1020,                /* rows of y a task takes: what is packed is used so often */
     ROWS_TURN = 60              /* rows of x that stay in cache while panels pass */
 };
 
