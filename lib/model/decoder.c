@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "model/decoder_impl.h"
 #include "model/lora.h"
-#include "tensor/gemm.h"
 #include "tensor/rows.h"
 
 enum {
@@ -22,6 +21,7 @@ struct decoder *decoder_new(const struct model *m, struct pool *pool) {
     gemm_start();
     d->m = m;
     d->pool = pool;
+    d->forward = d->backward = &gemm_exact;
     d->acts = mem_calloc((size_t)m->cfg.layers, sizeof *d->acts);
     return d;
 }
@@ -40,6 +40,11 @@ void decoder_free(struct decoder *d) {
 
 void decoder_recompute(struct decoder *d) {
     d->recompute = true;
+}
+
+void decoder_products(struct decoder *d, const struct gemm *forward, const struct gemm *backward) {
+    d->forward = forward;
+    d->backward = backward;
 }
 
 int decoder_hits(const struct decoder *d) {
@@ -258,7 +263,8 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
 static void plan(struct decoder *d, const struct packed *in) {
     rope_reach(&d->rope, &d->m->cfg, plan_rows(d, in));
     lay_out(d, in->n_tokens);
-    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens };
+    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens,
+                             .gemm = d->forward };
 }
 
 size_t decoder_bytes(struct decoder *d, const struct packed *in) {

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
@@ -26,6 +25,11 @@ int layer_q(const struct config *c) {
 
 int layer_qkv(const struct config *c) {
     return (c->heads + 2 * c->kv_heads) * c->head_dim;
+}
+
+/* y[M,N] = x[M,K] w^T, w at this offset of the block. */
+static void product(const struct pass *p, real *y, const real *x, size_t offset, int M, int N, int K) {
+    (p->gemm ? p->gemm : &gemm_exact)->forward(y, x, p->m->p.data + offset, M, N, K, p->pool);
 }
 
 static void embed_rows(void *ctx, int begin, int end, int part) {
@@ -91,7 +95,7 @@ void layer_before(const struct pass *p, int layer, const struct acts *a) {
                      .rstd = a->rstd1, .weight = data + o->norm1 };
 
     rows_run(p->pool, p->T, PART, norm_rows, &j);
-    gemm_forward(a->raw, a->norm, data + o->wqkv, p->T, layer_qkv(&p->m->cfg), p->m->cfg.hidden, p->pool);
+    product(p, a->raw, a->norm, o->wqkv, p->T, layer_qkv(&p->m->cfg), p->m->cfg.hidden);
     rows_run(p->pool, p->T, PART, qkv_rows, &j);
 }
 
@@ -124,9 +128,9 @@ void layer_middle(const struct pass *p, int layer, const struct acts *a) {
     struct job j = { .p = p, .a = a, .o = o, .k = kernels_get(), .src = a->x, .dst2 = a->mid,
                      .dst = a->norm, .rstd = a->rstd2, .weight = data + o->norm2 };
 
-    gemm_forward(a->mid, a->att, data + o->wo, p->T, c->hidden, layer_q(c), p->pool);
+    product(p, a->mid, a->att, o->wo, p->T, c->hidden, layer_q(c));
     rows_run(p->pool, p->T, PART, add_rows, &j);
-    gemm_forward(a->gu, a->norm, data + o->w_gate_up, p->T, 2 * c->intermediate, c->hidden, p->pool);
+    product(p, a->gu, a->norm, o->w_gate_up, p->T, 2 * c->intermediate, c->hidden);
     rows_run(p->pool, p->T, PART, swiglu_rows, &j);
 }
 
@@ -135,7 +139,7 @@ void layer_after(const struct pass *p, int layer, const struct acts *a) {
     struct job j = { .p = p, .k = kernels_get(), .src = a->mid, .dst2 = a->next };
 
     layer_middle(p, layer, a);
-    gemm_forward(a->next, a->h, p->m->p.data + p->m->layers[layer].w_down, p->T, c->hidden, c->intermediate, p->pool);
+    product(p, a->next, a->h, p->m->layers[layer].w_down, p->T, c->hidden, c->intermediate);
     rows_run(p->pool, p->T, PART, add_rows, &j);
 }
 
@@ -158,5 +162,5 @@ void layer_logits(const struct pass *p, const real *x, const int *rows, int n, r
                      .rstd = rstd, .weight = m->p.data + m->norm };
 
     rows_run(p->pool, n, PART, pick_rows, &j);
-    gemm_forward(logits, norm, m->p.data + m->head, n, m->cfg.vocab, m->cfg.hidden, p->pool);
+    product(p, logits, norm, m->head, n, m->cfg.vocab, m->cfg.hidden);
 }
