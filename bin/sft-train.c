@@ -363,7 +363,7 @@ int main(int argc, char **argv) {
     t.lora.rank = o.rank;
     t.lora.alpha = o.alpha > 0 ? o.alpha : 2 * (double)o.rank;
     t.options = options_json(&o);
-    if (o.products) json_object_set_new(t.options, "products", json_string("bf16"));
+    if (o.products) json_object_set_new(t.options, "products", json_string("bf16"));     /* older runs have none */
     t.pool = pool_new((int)o.threads);
     if (o.dry_run && !(o.out = scratch_folder(scratch))) r = err_set(&err, "%s: %s", scratch, strerror(errno));
     else r = rundir_open(&t.run, o.out, &err);

@@ -446,7 +446,7 @@ stopped_by() {
         . as $m | all(range(length); ($m[.].loss / $e[.].loss - 1 | fabs) < 0.01 and
                                      ($m[.].grad_norm / $e[.].grad_norm - 1 | fabs) < 0.05)' metrics
     run -1 --separate-stderr sft-train -o run-1 --resume --steps 8 $common
-    [[ "$stderr" == *products* ]]
+    [[ "$stderr" == "sft-train: this run was begun with another --products; "* ]]
     sft-train -o run-1 --resume --steps 8 $common --products bf16 > /dev/null
 }
 
