@@ -162,7 +162,7 @@ static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     b->dgu = take(l, rows * 2 * c->intermediate);
     b->dh = take(l, rows * c->intermediate);
     b->D = take(l, rows * c->heads);
-    b->lora = take(l, d->m->lora ? 2 * rows * d->m->lora->rank : 0);
+    b->lora = take(l, lora_scratch(d->m, (int)rows));
     b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
 }
 
