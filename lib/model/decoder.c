@@ -11,7 +11,7 @@
 
 enum {
     PIECE_ROWS = 64,            /* rows of a task of attention */
-    CHUNK_REALS = 1 << 22,      /* logits computed at a time */
+    CHUNK_REALS = 1 << 24,      /* most logits computed at a time */
     CHUNK_LEAST = 48, CHUNK_MOST = 1024
 };
 
@@ -192,7 +192,7 @@ static void lay_out(struct decoder *d, int T) {
 /* Distinct rows among neighbouring targets. */
 static void plan_head(struct decoder *d, const struct packed *in) {
     struct head *h = &d->head;
-    int chunk = CHUNK_REALS / d->m->cfg.vocab;
+    int most = CHUNK_REALS / d->m->cfg.vocab;
 
     h->n_rows = 0;
     h->resident = -1;
@@ -202,7 +202,8 @@ static void plan_head(struct decoder *d, const struct packed *in) {
         h->first[h->n_rows++] = i;
     }
     h->first[h->n_rows] = in->n_targets;
-    h->chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
+    most = most < CHUNK_LEAST ? CHUNK_LEAST : most > CHUNK_MOST ? CHUNK_MOST : most;
+    h->chunk = h->n_rows ? rows_parts(h->n_rows, rows_parts(h->n_rows, most)) : 1;      /* alike */
 }
 
 static void plan_seq(struct decoder *d, const struct packed *in, int i) {
