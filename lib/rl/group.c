@@ -37,7 +37,7 @@ struct sampler {
 /* One prompt of a block. */
 struct group {
     struct slots slots;
-    struct bpe_ids prompt;
+    struct bpe_ids prompt, prefix;
     struct trace *traces;
     int *branch;                        /* of each trace */
     int root;
@@ -119,6 +119,17 @@ static int read_prompt(struct sampler *s, struct bpe_ids *ids, const json_t *rec
     return -1;
 }
 
+/* What the completion is to begin with. */
+static int read_prefix(const struct sampler *s, struct bpe_ids *ids, const json_t *rec, struct err *err) {
+    const char *prefix;
+
+    if (!json_object_get(rec, "prefix")) return 0;
+    if (jsonl_string(rec, "prefix", &prefix, err) || bpe_encode(s->bpe, prefix, strlen(prefix), false, ids, err))
+        return -1;
+    if (ids->n < (size_t)s->o->limit) return 0;
+    return err_set(err, "\"prefix\" is %zu tokens, and a completion at most %ld", ids->n, s->o->limit);
+}
+
 /* The record's random numbers: of its seed or the program's, and of its id or the tokens of its prompt. */
 static int read_stream(const struct sampler *s, struct rng *rng, const struct bpe_ids *prompt,
                        const json_t *rec, struct err *err) {
@@ -141,7 +152,8 @@ static int start_group(struct sampler *s, struct group *g, const json_t *rec, st
 
     memset(g, 0, sizeof *g);
     g->root = -1;
-    if (read_prompt(s, &g->prompt, rec, err) || read_stream(s, &rng, &g->prompt, rec, err) ||
+    if (read_prompt(s, &g->prompt, rec, err) || read_prefix(s, &g->prefix, rec, err) ||
+        read_stream(s, &rng, &g->prompt, rec, err) ||
         (json_object_get(rec, "slots") && slots_read(&g->slots, s->bpe, rec, err)))
         return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
@@ -154,6 +166,7 @@ static int start_group(struct sampler *s, struct group *g, const json_t *rec, st
 
         own.stream ^= rng_bits(0, 0, (uint64_t)k);
         trace_start(&g->traces[k], &s->rules, &g->slots, &g->prompt, own);
+        g->traces[k].prefix = &g->prefix;
         g->branch[k] = -1;
     }
     return 0;
@@ -168,6 +181,7 @@ static void end_group(struct sampler *s, struct group *g) {
     free(g->traces);
     free(g->branch);
     free(g->prompt.id);
+    free(g->prefix.id);
     slots_free(&g->slots);
 }
 

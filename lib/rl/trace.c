@@ -130,6 +130,7 @@ static void take_free(struct trace *t, const real *logits, struct sample_dist *d
     int token = sample_token(dist, logits, t->rules->vocab, &t->rules->sampling, &seen, &t->rng);
     bool open = t->yes_at == SIZE_MAX;
 
+    if (t->prefix && t->run.n < t->prefix->n) token = t->prefix->id[t->run.n];
     if (t->scored && open && slots_at_answer(t->slots, buf_text(&t->text), t->text.n))
         score_labels(t, logits);
     if (t->scored && open && is_verdict(t, token)) note_verdict(t, logits);
