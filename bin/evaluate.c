@@ -4,8 +4,8 @@
  *      with --probes case records
  * out  {"model":"ease","n":943,"hr1":0.41,"lo":0.38,"hi":0.44,"hr5":...,"valid":null,...} a run;
  *      with --against also {"model","against","n","difference","lo","hi","p","wins","losses"};
- *      by option rows of strata, of positions, or of probes alone; with --faithful rows of citations and of
- *      effects: {"model":"drop","against":"sft","edit":"drop","n":812,"moved":0.07,...} */
+ *      by option rows of strata, of positions, or of probes alone; with --faithful a row a run instead:
+ *      {"model":"drop","edit":"drop","true_citations":0.98,"n":812,"moved":0.07,...} */
 #include <stddef.h>
 #include <string.h>
 
@@ -43,7 +43,7 @@ static const struct cli_opt opts[] = {
       "also rows for each place that the target can have", NULL },
     { 0, "probes", CLI_FLAG, AT(probes), 0, 0, "probe case records for artefacts", NULL },
     { 0, "faithful", CLI_FLAG, AT(faithful), 0, 0,
-      "true citations, and what the first run's counterfactuals, the others, do to its answers", NULL },
+      "true citations, and how far counterfactuals, the later runs, move the first one's answers", NULL },
     { 'f', "format", CLI_CHOICE, AT(form), 0, 0, "of the output", "jsonl|table|markdown|latex" },
     { 't', "table", CLI_FLAG, AT(table), 0, 0, "the same as --format table", NULL },
     { 0 }
@@ -169,9 +169,9 @@ static void check_options(const struct options *o) {
 
     if (o->table && o->form != FORM_JSONL && o->form != FORM_TABLE)
         cli_usage(&cli, "--table is a format of its own");
+    if (o->faithful && (o->graph || o->probes || rankings)) cli_usage(&cli, "--faithful measures texts, not rankings");
     if (o->strata && !o->graph) cli_usage(&cli, "--strata needs --graph");
     if (o->probes && !o->graph) cli_usage(&cli, "--probes needs --graph");
-    if (o->faithful && (o->graph || rankings)) cli_usage(&cli, "--faithful measures texts, not rankings");
     if (o->probes && rankings) cli_usage(&cli, "--probes reads cases, not runs");
 }
 

@@ -24,9 +24,8 @@ struct options {
     const char *template;
     const char *tokenizer;      /* file or model directory */
     long max_tokens;
-    int counterfactual;
-    const char *rollouts;
-    uint64_t seed;
+    struct counterfactual f;
+    const char *rollouts;       /* the original run */
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -41,10 +40,11 @@ static const struct cli_opt opts[] = {
     { 0, "history", CLI_INT, AT(p.history), 0, 1000, "items of history shown", NULL },
     { 0, "template", CLI_TEXT, AT(template), 0, 0, "words, compact, or a file", "FILE" },
     { 0, "levels", CLI_FLAG, AT(p.levels), 0, 0, "add what a writer may see at each step", NULL },
-    { 0, "counterfactual", CLI_CHOICE, AT(counterfactual), 0, 0, "change what the answers of --rollouts rest on",
-      "none|drop|swap|evidence|thoughts|early" },
+    { 0, "counterfactual", CLI_CHOICE, AT(f.kind), 0, 0, "change what the answers of --rollouts rest on",
+      "none|drop|swap|evidence|early" },
     { 0, "rollouts", CLI_TEXT, AT(rollouts), 0, 0, "the original run, with --counterfactual", "FILE" },
-    { 0, "seed", CLI_SEED, AT(seed), 0, 0, "of the draws of --counterfactual", NULL },
+    { 0, "after", CLI_INT, AT(f.after), 0, 1000, "thoughts that --counterfactual early leaves", NULL },
+    { 0, "seed", CLI_SEED, AT(f.seed), 0, 0, "of the draws of --counterfactual", NULL },
     { 0, "tokenizer", CLI_TEXT, AT(tokenizer), 0, 0, "tokenizer.json that counts the tokens", "FILE" },
     { 0, "max-tokens", CLI_INT, AT(max_tokens), 1, NO_BUDGET, "budget of a question, with --tokenizer", NULL },
     { 0 }
@@ -77,10 +77,10 @@ struct job {
     struct ids ids;             /* of the cases read */
     struct template *t;
     struct budget b;
-    struct counterfactual f;
     struct jsonl runs;          /* the original run, */
     json_t *run;                /* its next record, NULL at its end */
     const struct jsonl *at;     /* what is being read */
+    size_t results[CF_RESULTS];
 };
 
 static int write_prompt(struct job *j, const json_t *rec, int candidate, struct err *err) {
@@ -127,12 +127,15 @@ static int next_run(struct job *j, struct err *err) {
     return r > 0 ? jsonl_string(j->run, "id", &id, err) : r;
 }
 
-/* Both prompts of a case that is the next of the original run; the run may lack cases. */
+/* Both prompts of a case, if it is the next of the original run, which may lack cases. */
 static int write_counterfactuals(struct job *j, const json_t *rec, struct err *err) {
     json_t *made[2];
+    int r;
 
     if (!j->run || !json_equal(json_object_get(rec, "id"), json_object_get(j->run, "id"))) return 0;
-    if (counterfactual_make(&j->f, made, rec, j->run, err)) return -1;
+    r = counterfactual_make(made, &j->o.f, rec, j->run, err);
+    if (r < 0) return -1;
+    j->results[r]++;
     for (int k = 0; k < 2 && made[k]; k++) {
         jsonl_write(stdout, made[k]);
         json_decref(made[k]);
@@ -140,16 +143,15 @@ static int write_counterfactuals(struct job *j, const json_t *rec, struct err *e
     return next_run(j, err);
 }
 
-/* At the end: no record of the original run may be left. */
+/* No record of the original run may be left. */
 static int end_run(struct job *j, struct err *err) {
-    static const char *const lacks[] = { "no answer", "nothing to change", "nobody to change in its place" };
+    const size_t *n = j->results;
 
     j->at = &j->runs;
     if (j->run) return err_set(err, "no such case \"%.100s\" behind the one before it",
                                json_string_value(json_object_get(j->run, "id")));
-    for (int k = 0; k < CF_LACKS; k++)
-        if (j->f.lacks[k]) cli_note(&cli, "%zu cases left out: %s", j->f.lacks[k], lacks[k]);
-    cli_note(&cli, "%zu cases changed", j->f.made);
+    cli_note(&cli, "%zu cases changed; left out: %zu without an answer, %zu with nothing to change, %zu without a control",
+             n[CF_MADE], n[CF_UNANSWERED], n[CF_NOTHING], n[CF_NO_CONTROL]);
     return 0;
 }
 
@@ -169,32 +171,35 @@ static int write_case(struct job *j, json_t *rec, struct err *err) {
 
     if (note_id(j, rec, err)) return -1;
     ordered = j->o.order == ORDER_EVIDENCE ? view_sorted(rec, err) : json_incref(rec);
-    if (!ordered) r = -1;
-    else r = j->o.counterfactual ? write_counterfactuals(j, ordered, err) : write_prompts(j, ordered, err);
+    if (!ordered) return -1;
+    r = j->o.f.kind ? write_counterfactuals(j, ordered, err) : write_prompts(j, ordered, err);
     json_decref(ordered);
     return r;
 }
 
 static int run(struct job *j, struct jsonl *in, struct err *err) {
     json_t *rec = NULL;
-    int r = j->o.counterfactual ? next_run(j, err) : 0;
+    int r = j->o.f.kind ? next_run(j, err) : 0;
 
-    if (r < 0) return r;
-    j->at = in;
-    while ((r = jsonl_next(in, &rec, err)) > 0) {
+    while (r >= 0) {
+        j->at = in;
+        r = jsonl_next(in, &rec, err);
+        if (!r) return j->o.f.kind ? end_run(j, err) : 0;
+        if (r < 0) break;
         r = write_case(j, rec, err);
         json_decref(rec);
-        if (r) break;
-        j->at = in;
     }
-    return r < 0 || !j->o.counterfactual ? r : end_run(j, err);
+    return r;
 }
 
 static void check_options(const struct options *o) {
+    bool early = o->f.kind == COUNTERFACTUAL_EARLY;
+
     if (o->max_tokens != NO_BUDGET && !o->tokenizer) cli_usage(&cli, "--max-tokens needs --tokenizer");
-    if (o->counterfactual && !o->rollouts) cli_usage(&cli, "--counterfactual needs --rollouts");
-    if (o->rollouts && !o->counterfactual) cli_usage(&cli, "--rollouts needs --counterfactual");
-    if (o->counterfactual && o->p.form == FORM_RATE) cli_usage(&cli, "--counterfactual is of the form choose");
+    if (o->f.kind && !o->rollouts) cli_usage(&cli, "--counterfactual needs --rollouts");
+    if (o->rollouts && !o->f.kind) cli_usage(&cli, "--rollouts needs --counterfactual");
+    if (o->f.kind && o->p.form == FORM_RATE) cli_usage(&cli, "--counterfactual is of the form choose");
+    if (o->f.after && !early) cli_usage(&cli, "--after needs --counterfactual early");
 }
 
 /* Loads what the options name. */
@@ -202,14 +207,16 @@ static int load(struct job *j, struct err *err) {
     j->b.max = (size_t)j->o.max_tokens;
     j->t = template_load(j->o.template, err);
     if (j->t && j->o.tokenizer) j->b.bpe = bpe_load(j->o.tokenizer, err);
-    j->f = (struct counterfactual){ .kind = j->o.counterfactual, .seed = j->o.seed, .t = j->t, .o = &j->o.p,
-                                    .fits = j->b.bpe ? fits : NULL, .ctx = &j->b };
+    j->o.f.t = j->t;
+    j->o.f.o = &j->o.p;
+    j->o.f.fits = j->b.bpe ? fits : NULL;
+    j->o.f.ctx = &j->b;
     return j->t && (!j->o.tokenizer || j->b.bpe) ? 0 : -1;
 }
 
 int main(int argc, char **argv) {
     struct job j = { .o = { .p = { .contenders = 8, .show = 1, .history = 10 }, .template = "words",
-                            .max_tokens = NO_BUDGET, .seed = 1 } };
+                            .max_tokens = NO_BUDGET, .f = { .seed = 1 } } };
     char **operands = cli_parse(&cli, &j.o, argc, argv);
     char *runs[] = { (char *)j.o.rollouts, NULL };
     struct jsonl in;
@@ -228,7 +235,6 @@ int main(int argc, char **argv) {
         jsonl_close(&in);
     }
     json_decref(j.run);
-    counterfactual_free(&j.f);
     template_free(j.t);
     bpe_free(j.b.bpe);
     free(j.b.ids.id);

@@ -13,23 +13,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ids.h"
+#include "rank/stats.h"
 
-/* What a sample came to. */
+/* What a case came to. */
 struct outcome {
-    int answer, best;           /* candidates: of the text, of the scores; -1: none */
-    float score;                /* of the chosen one; NaN: none */
-    bool there;
+    bool there[2];              /* the original alone; or changed, control */
+    signed char answer[2];      /* candidates; -1: none */
+    signed char with;           /* swap: who has the chains of the chosen one; -1 */
 };
 
 struct faithful_run {
     const char *name, *file;    /* borrowed */
-    size_t n, cited;            /* records; those with a citation */
-    size_t citations, shown;    /* all; the true ones */
-    double tt, tn, nn;          /* sums over records: true^2, true * all, all^2 */
     char edit[16];              /* later runs: the change */
-    struct outcome *of[2];      /* [cases] original; later runs: changed, control */
+    struct stats_ratio truth;   /* true citations of all, by record; controls are left out */
+    size_t uncited;             /* records without a citation */
+    struct outcome *of;         /* [cases] */
     size_t cap;
-    int *with;                  /* later runs: [cases] who has the chains of the chosen one; -1: nobody */
 };
 
 /* Zero-initialise it. */
@@ -44,9 +43,15 @@ struct faithful {
  * about, 0 if none. */
 int faithful_read(struct faithful *f, const char *name, const char *file, size_t *line, struct err *err);
 
-/* A record a run about citations, and one a later run about its effects; new references. */
-json_t *faithful_citations(const struct faithful *f);
-json_t *faithful_effects(const struct faithful *f);
+/* What the changes of a later run did, over the cases that have both records. */
+struct effect {
+    struct stats moved[2];      /* the answer is another: changed, control */
+    struct stats difference;    /* of the two */
+    struct stats followed;      /* swap: the answer went where the chains went */
+    size_t wins, losses;        /* moved by the change alone, by the control alone */
+};
+
+struct effect faithful_effect(const struct faithful *f, const struct faithful_run *run);
 
 void faithful_free(struct faithful *f);
 

@@ -19,7 +19,7 @@ struct report_options {
 
 /* Lists of records, NULL where there are none. */
 struct report {
-    json_t *runs, *pairs, *strata, *places, *probes, *citations, *effects;
+    json_t *runs, *pairs, *strata, *places, *probes, *faithful;
     struct cuts cuts;
 };
 

@@ -3,7 +3,7 @@
 
 #include "rank/report.h"
 
-enum kind { TEXT, AGAINST, COUNT, SHARE, SIGNED, SMALL };      /* AGAINST: a text, and the other run in the head */
+enum kind { TEXT, COUNT, SHARE, SIGNED, SMALL };
 
 /* A '*' in head and fields stands for each k from `from` on; a second cell has the interval. */
 struct column {
@@ -49,7 +49,7 @@ static const struct column estimates[] = {
 };
 
 static const struct column pairs[] = {
-    { "less ", "model", AGAINST, NULL, NULL, 0 },
+    { "less ", "model", TEXT, NULL, NULL, 0 },
     { "difference", "difference", SIGNED, "lo", "hi", 0 },
     { "wins", "wins", COUNT, NULL, NULL, 0 },
     { "losses", "losses", COUNT, NULL, NULL, 0 },
@@ -59,7 +59,7 @@ static const struct column pairs[] = {
 };
 
 static const struct column drawn_pairs[] = {
-    { "less ", "model", AGAINST, NULL, NULL, 0 },
+    { "less ", "model", TEXT, NULL, NULL, 0 },
     { "NDCG@*", "ndcg*_difference", SIGNED, "ndcg*_boot_lo", "ndcg*_boot_hi", 2 },
     { "NDCG@* p", "ndcg*_boot_p_holm", SMALL, NULL, NULL, 2 },
     { "MRR", "mrr_difference", SIGNED, "mrr_boot_lo", "mrr_boot_hi", 0 },
@@ -97,32 +97,20 @@ static const struct column probes[] = {
 
 static const struct column citations[] = {
     MODEL,
-    { "true", "true_share", SHARE, "lo", "hi", 0 },
-    { "citations", "citations", COUNT, NULL, NULL, 0 },
-    { "n", "n", COUNT, NULL, NULL, 0 },
+    { "true citations", "true_citations", SHARE, "true_citations_lo", "true_citations_hi", 0 },
+    { "of", "citations", COUNT, NULL, NULL, 0 },
     { "uncited", "uncited", COUNT, NULL, NULL, 0 },
     END
 };
 
 static const struct column effects[] = {
-    { "against ", "model", AGAINST, NULL, NULL, 0 },
-    { "edit", "edit", TEXT, NULL, NULL, 0 },
+    MODEL,
+    { "n", "n", COUNT, NULL, NULL, 0 },
     { "moved", "moved", SHARE, "moved_lo", "moved_hi", 0 },
     { "control", "control_moved", SHARE, "control_moved_lo", "control_moved_hi", 0 },
-    { "difference", "difference", SIGNED, "lo", "hi", 0 },
-    { "p", "p", SMALL, NULL, NULL, 0 },
+    { "difference", "difference", SIGNED, "difference_lo", "difference_hi", 0 },
     { "Holm's p", "p_holm", SMALL, NULL, NULL, 0 },
-    { "n", "n", COUNT, NULL, NULL, 0 },
-    END
-};
-
-static const struct column changes[] = {
-    { "against ", "model", AGAINST, NULL, NULL, 0 },
     { "followed", "followed", SHARE, NULL, NULL, 0 },
-    { "best moved", "best_moved", SHARE, NULL, NULL, 0 },
-    { "control", "control_best_moved", SHARE, NULL, NULL, 0 },
-    { "score", "score_change", SIGNED, "score_change_lo", "score_change_hi", 0 },
-    { "control", "control_score_change", SIGNED, "control_score_change_lo", "control_score_change_hi", 0 },
     END
 };
 
@@ -153,7 +141,7 @@ static bool any(const json_t *list, const char *field, size_t k) {
 
 static void add_value(struct table *t, enum kind kind, const json_t *x) {
     if (!json_is_number(x) && !json_is_string(x)) table_add(t, "-");
-    else if (kind <= AGAINST) table_add(t, "%s", json_string_value(x));
+    else if (kind == TEXT) table_add(t, "%s", json_string_value(x));
     else if (kind == COUNT) table_add(t, "%lld", (long long)json_integer_value(x));
     else table_add(t, kind == SHARE ? "%.3f" : kind == SIGNED ? "%+.3f" : "%.2g",
                    json_number_value(x));
@@ -172,7 +160,7 @@ static void add_cells(struct table *t, const struct column *c, size_t k, const j
     char room[64];
 
     if (rec) add_value(t, c->kind, value(rec, c->field, k));
-    else table_add(t, "%s%s", with(room, c->head, k), c->kind == AGAINST ? against : "");
+    else table_add(t, "%s%s", with(room, c->head, k), c->kind == TEXT ? against : "");
     if (!c->lo) return;
     if (rec) add_interval(t, c->kind, value(rec, c->lo, k), value(rec, c->hi, k));
     else table_add(t, "95 %% interval");
@@ -222,7 +210,6 @@ void report_print(FILE *f, const struct report *r, enum table_form form) {
     print(f, r->strata, strata, &r->cuts, form, &first);
     print(f, r->places, places, &r->cuts, form, &first);
     print(f, r->probes, probes, &r->cuts, form, &first);
-    print(f, r->citations, citations, &r->cuts, form, &first);
-    print(f, r->effects, effects, &r->cuts, form, &first);
-    print(f, r->effects, changes, &r->cuts, form, &first);
+    print(f, r->faithful, citations, &r->cuts, form, &first);
+    print(f, r->faithful, effects, &r->cuts, form, &first);
 }

@@ -35,7 +35,7 @@ struct trace {
     const struct trace_rules *rules;
     const struct slots *slots;
     const struct bpe_ids *prompt;
-    const struct bpe_ids *prefix;   /* the sample's first tokens, in place of drawn ones; NULL, or set at the start */
+    const struct bpe_ids *prefix;   /* the sample's first tokens, not drawn; NULL: none. Set it behind trace_start */
     struct rng rng;
     bool scored;                /* scores are still to come */
     enum trace_mode mode;

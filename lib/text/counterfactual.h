@@ -1,49 +1,43 @@
-/* counterfactual — what becomes of an answer when what it rests on is changed: a case's prompt made anew, twice.
- *
- * Changed is the evidence of the chosen candidate, the one that the original run's first sample answers, or the
- * sample's own thoughts on him; beside it stands a control that should not move a faithful answer:
+/* counterfactual — does an answer move when what it rests on is changed? A case's prompt is made anew, twice: changed
+ * where the chosen candidate is concerned, whom the original run's first sample answers; and as a control, changed as
+ * much where a faithful answer stays.
  *
  *   kind       changed                                             control
  *   drop       his chains are not shown                            those of another candidate are not
  *   swap       his chains change places with another's             two others change places
  *   evidence   drop, and his count and levels are 0                the same of another candidate
- *   thoughts   he is thought of as the case before thought of its  his own thoughts stand there
- *   early      he is not thought of at all                         his own thoughts stand there
+ *   early      the sample's thoughts, cut short, and the answer    all of its text up to the answer
  *
- * The first three change the question; the others begin the completion with the sample's own text up to the verdict
- * on the chosen one ("prefix"). Others are drawn uniformly among those whose chains are shown. */
+ * The first three change the question; early begins the completion ("prefix"). Others are drawn uniformly among those
+ * whose chains are shown. */
 #ifndef TEXT_COUNTERFACTUAL_H
 #define TEXT_COUNTERFACTUAL_H
 
 #include <jansson.h>
 #include <stdint.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "text/prompt.h"
 
-enum counterfactual_kind { CF_NONE, CF_DROP, CF_SWAP, CF_EVIDENCE, CF_THOUGHTS, CF_EARLY };
+/* Behind the edits of a question. */
+enum { COUNTERFACTUAL_EARLY = EDIT_EVIDENCE + 1 };
 
-/* Why a case has no counterfactual. */
-enum counterfactual_lack { CF_UNANSWERED, CF_NOTHING, CF_NO_CONTROL, CF_LACKS };
+/* What comes of a case: two prompts, or none, and why. */
+enum counterfactual_result { CF_MADE, CF_UNANSWERED, CF_NOTHING, CF_NO_CONTROL, CF_RESULTS };
 
-/* Zero-initialise it but for the first members. */
 struct counterfactual {
-    int kind;
+    int kind;                   /* enum prompt_edit_kind, or COUNTERFACTUAL_EARLY */
+    long after;                 /* early: thoughts that are left, each up to its citation */
     uint64_t seed;              /* of the draws */
     const struct template *t;
     const struct prompt_options *o;
     prompt_fits *fits;          /* may be NULL */
     void *ctx;
-    size_t made, lacks[CF_LACKS];
-    struct buf thoughts;        /* of the case before */
 };
 
-/* Makes the two prompt records of a case from its record in the original run: made[0] changed, made[1] the
- * control, new references, both NULL where the case lacks what it takes. Returns 0 or -1. */
-int counterfactual_make(struct counterfactual *f, json_t *made[2], const json_t *rec, const json_t *run,
+/* Makes the two prompt records of a case from its record in the original run: made[0] changed, made[1] the control,
+ * new references, NULL where there are none. Returns an enum counterfactual_result, or -1 with a sentence. */
+int counterfactual_make(json_t *made[2], const struct counterfactual *f, const json_t *rec, const json_t *run,
                         struct err *err);
-
-void counterfactual_free(struct counterfactual *f);
 
 #endif
