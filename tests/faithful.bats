@@ -82,8 +82,7 @@ measured() {
 
 @test "faithful: where anything moves the answer, the control moves as much" {
     measured noise drop swap evidence > "$out/r"
-    jq -es '.[1:] | all(.moved > 0.5 and .control_moved > 0.5 and (.difference | fabs) < 0.25 and .p > 0.01 and
-                        .difference_lo < 0 and .difference_hi > 0)' "$out/r"
+    jq -es '.[1:] | all(.moved > 0.5 and .control_moved > 0.5 and (.difference | fabs) < 0.25 and .p > 0.05)' "$out/r"
 }
 
 @test "faithful: citations are true where the prompt shows the edge" {
@@ -236,7 +235,7 @@ T
         [ -z "$output" ]
     done <<'T'
 del(.id)|"id" is missing or not a string
-del(.model)|"model" is missing or not a string
+.model = null|"model" is missing or not a string
 .model = "x"|"model" is x, but follow in the records before
 del(.counterfactual)|"counterfactual" is missing or not an object
 del(.counterfactual.edit)|"counterfactual": "edit" is missing or not a string

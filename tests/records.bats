@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 22 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 23 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -113,6 +113,21 @@ prompts_check() {
     [ "$(maskprompt --form rate chains.jsonl | jq -c 'has("case") and has("candidate")' | sort -u)" = true ]
     [ "$(maskprompt chains.jsonl | jq -c 'has("case") or has("candidate") or has("levels")' | sort -u)" = false ]
     [ "$(maskprompt chains.jsonl | jq -c '.slots | has("yes") and has("no") and has("next")' | sort -u)" = true ]
+}
+
+@test "records: counterfactuals and what they move are as the page says" {
+    options="--template compact --contenders 3 --history 3"
+    rollout --quiet -m sft --greedy --max-tokens 40 prompts.jsonl > "$out.original"
+    for edit in drop swap evidence early; do
+        maskprompt $options --counterfactual $edit --rollouts "$out.original" chains.jsonl 2> "$out.note" > "$out"
+        prompts_check "$out"
+        [ "$(jq -c 'has("counterfactual")' "$out" | sort -u)" = true ]
+        rollout --quiet -m sft --greedy --max-tokens 40 "$out" > "$out.$edit"
+        checks "$out.$edit" "$prompt,rollout record" "$case"
+    done
+    evaluate --faithful "$out".{original,drop,swap,evidence,early} > "$out"
+    checks "$out" "faithfulness record"
+    [ "$(jq -c 'has("moved") and has("p_holm")' "$out" | uniq -c | xargs)" = "1 false 4 true" ]
 }
 
 @test "records: traces of trace and tracefilter are as the page says" {

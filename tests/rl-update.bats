@@ -275,6 +275,7 @@ field() {
     refuses "record $id: \"prompt\": message 0: \"content\" is missing or not a string" 'del(.prompt[0].content)'
     refuses "record $id: \"prompt\" is empty" '.prompt[0].content = ""'
     refuses "record $id: \"prompt\": no messages" '.prompt = []'
+    refuses "record $id: \"prefix\": tokens that were given, not sampled" '.prefix = "A"'
     refuses "record $id: \"samples\" is missing or not an array" 'del(.samples)'
     refuses "record $id: \"samples\" is empty" '.samples = []'
     refuses "record $id: the group has 5 samples, earlier ones have 6" '.samples |= .[:5]'

@@ -263,6 +263,18 @@ refuses() {
     [ "$(jq -s '[.[].samples[] | select(.answer)] | length' "$one")" -gt 3 ]
 }
 
+@test "rollout: begins each completion with a record's prefix" {
+    head -n 3 "$some" | jq -c '.prefix = "\n="' | roll > "$one"
+    jq -es '[.[].samples[] | .text | startswith("\n=")] | all' "$one"
+    # What the model would have said itself changes nothing: not the draws behind it, not a log-probability.
+    first . | roll > "$one"
+    jq -c '.samples[0].text as $t | .prefix = $t[:9] | del(.samples, .model)' "$one" | roll > "$one.2"
+    [ "$(jq -c '.samples[0]' "$one.2")" = "$(jq -c '.samples[0]' "$one")" ]
+    first '.prefix = ""' | roll | jq -c 'del(.prefix)' | cmp - "$one"
+    first '.prefix = "\n=A" | .prompt = "x"' | roll --no-scores > "$one"
+    [ "$(jq -c '.samples[].text[:3]' "$one" | sort -u)" = '"\n=A"' ]
+}
+
 @test "rollout: leaves scores out, and the texts stay" {
     roll "$some" | jq -c '.samples[] | del(.scores, .forced)' > "$one"
     roll --no-scores "$some" > "$one.2"
@@ -326,6 +338,8 @@ refuses() {
     refuses '"prompt" is missing or neither a string nor an array' '.prompt = {}'
     refuses '"prompt": message 0: "role" is missing or not a string' 'del(.prompt[0].role)'
     refuses '"prompt": message 0: "content" is missing or not a string' '.prompt[0].content = 1'
+    refuses '"prefix" is missing or not a string' '.prefix = 1'
+    refuses '"prefix" is 40 tokens, and a completion at most 40' '.prefix = "\u0001" * 40'
     refuses '"slots" is missing or not an object' '.slots = null'
     refuses '"slots": "answer" is missing or not a string' 'del(.slots.answer)'
     refuses '"slots": "labels" is missing or not an array' 'del(.slots.labels)'

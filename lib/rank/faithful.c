@@ -56,10 +56,11 @@ static int read_change(struct said *s, const json_t *rec, bool first, struct err
     return err_set(err, "\"counterfactual\": \"control\" is missing or not a boolean");
 }
 
-/* One model for all runs. */
+/* One model for all runs; records without one are not held to it. */
 static int check_model(struct faithful *f, const json_t *rec, struct err *err) {
     const char *model;
 
+    if (!json_object_get(rec, "model")) return 0;
     if (jsonl_string(rec, "model", &model, err)) return -1;
     if (!f->model.n) buf_puts(&f->model, model);
     if (!strcmp(buf_text(&f->model), model)) return 0;
