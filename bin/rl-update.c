@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "io/profile.h"
 #include "model/lora.h"
 #include "rl/algorithm.h"
 #include "rl/credit.h"
@@ -24,7 +25,7 @@
 #include "train/tree.h"
 
 struct options {
-    const char *model, *out, *ref;
+    const char *model, *out, *ref, *profile;
     int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
     double beta, clip_low, clip_high, tis;
     bool weigh_kl, mask_cut, off_policy;
@@ -61,6 +62,7 @@ static const struct cli_opt opts[] = {
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
+    { 0, "profile", CLI_TEXT, AT(profile), 0, 0, "add to this file where the seconds went", "FILE" },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 0 }
 };
@@ -92,6 +94,7 @@ struct update {
     struct rl_pass pass;
     const struct rl_group *groups;      /* of the present step */
     struct tree tree;
+    struct profile profile;
 };
 
 /* What the options leave to the algorithm is its own. */
@@ -338,14 +341,21 @@ static int train(struct update *u, struct err *err) {
         if (take_step(u, !done, u->in.n * k / of, u->in.n * (k + 1) / of, err)) return -1;
     }
     if (!done) return 0;
-    return check_end(u, err) ? -1 : save(u, sampled, err);
+    if (check_end(u, err)) return -1;
+    profile_lap(&u->profile, PROFILE_WORK);
+    if (save(u, sampled, err)) return -1;
+    profile_lap(&u->profile, PROFILE_SAVE);
+    return 0;
 }
 
 static int run(struct update *u, char *const *files, struct err *err) {
-    if (load_policy(u, err) || load_reference(u, err) || read_records(u, files, err) || check_length(u, err)) return -1;
+    if (load_policy(u, err) || load_reference(u, err)) return -1;
+    profile_lap(&u->profile, PROFILE_LOAD);
+    if (read_records(u, files, err) || check_length(u, err)) return -1;
+    profile_lap(&u->profile, PROFILE_JSON);
     cli_catch_stop();       /* not before: records that a Ctrl-C cuts short must not become a step */
     prepare(u);
-    return train(u, err);
+    return train(u, err) || profile_append(&u->profile, cli.name, u->o->profile, err) ? -1 : 0;
 }
 
 static void close_all(struct update *u) {
@@ -366,7 +376,7 @@ int main(int argc, char **argv) {
     struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .epochs = 1, .minibatches = 1, .length = 256,
                          .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5, .leaves = 8, .rows = 8192 };
     char **operands = cli_parse(&cli, &o, argc, argv);
-    struct update u = { .o = &o, .run = { .lock = -1 } };
+    struct update u = { .o = &o, .run = { .lock = -1 }, .profile = profile_start() };
     struct err err;
     int r;
 

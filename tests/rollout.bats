@@ -275,6 +275,20 @@ refuses() {
     [ "$(jq -c '.samples[].text[:3]' "$one" | sort -u)" = '"\n=A"' ]
 }
 
+@test "rollout: says where the seconds went" {
+    start=$EPOCHREALTIME
+    roll --profile "$one.p" "$some" > "$one"
+    roll "$some" | cmp - "$one"
+    jq -es --argjson all $((${EPOCHREALTIME/./} - ${start/./})) 'length == 1 and .[0].program == "rollout" and .[0].save == 0 and
+        .[0].work > .[0].json and .[0].json > 0 and .[0].load > 0 and (.[0] | .load + .json + .work < $all / 1e6)' "$one.p"
+    roll --profile "$one.p" "$some" > "$one"
+    [ "$(wc -l < "$one.p")" = 2 ]
+    run -1 --separate-stderr roll --profile /no/such "$some"
+    [ "$stderr" = "rollout: /no/such: No such file or directory" ]
+    run -1 --separate-stderr roll --profile /dev/full "$some"
+    [ "$stderr" = "rollout: /dev/full: No space left on device" ]
+}
+
 @test "rollout: leaves scores out, and the texts stay" {
     roll "$some" | jq -c '.samples[] | del(.scores, .forced)' > "$one"
     roll --no-scores "$some" > "$one.2"
