@@ -283,7 +283,7 @@ T
     jq -es '.[] | select(.edit == "early") | .control_moved == 0' report
     grep -q '^original .*' table
     # every completion begins as it must
-    jq -es 'all(.prefix as $p | .samples[0].text | startswith($p))' run/scored/early.jsonl
+    jq -es 'all((.prefix | length) as $n | .samples[0].text[:$n] == .prefix and (.samples[0].text[$n:] | length) < 3)' run/scored/early.jsonl
     rm run/report.jsonl run/scored/swap.jsonl
     "$sh" sft some.jsonl run 2> again | cmp - report
     [ "$(grep -c '^+ ' again)" = 2 ]

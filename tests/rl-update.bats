@@ -349,6 +349,15 @@ field() {
     fails 'run/last/state.json: "global_step" is missing or not a number' -o run "$eight"
 }
 
+@test "rl-update: says where the seconds went" {
+    rl-update -m "$sft" -o run --profile profile "$eight" > metrics
+    jq -es --slurpfile m metrics 'length == 1 and (.[0] | .program == "rl-update" and ([.load, .json, .save] | min > 0) and
+        .work > $m[0].step_time)' profile
+    run -1 --separate-stderr rl-update -m "$sft" -o other --profile /no/such "$eight"
+    [ "$stderr" = "rl-update: /no/such: No such file or directory" ]
+    [ "$(readlink other/last)" = step-1 ]
+}
+
 @test "rl-update: refuses wrong usage" {
     while IFS='|' read -r arguments message; do
         run -2 --separate-stderr rl-update $arguments "$eight"
