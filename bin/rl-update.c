@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
-#include "io/profile.h"
+#include "io/times.h"
 #include "model/lora.h"
 #include "rl/algorithm.h"
 #include "rl/credit.h"
@@ -25,7 +25,7 @@
 #include "train/tree.h"
 
 struct options {
-    const char *model, *out, *ref, *profile;
+    const char *model, *out, *ref, *times;
     int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
     double beta, clip_low, clip_high, tis;
     bool weigh_kl, mask_cut, off_policy;
@@ -34,6 +34,7 @@ struct options {
     struct adamw_options adamw;
     double lr;
     long leaves, rows, threads;
+    bool recompute, profile;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -61,8 +62,11 @@ static const struct cli_opt opts[] = {
     ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
+    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
+      NULL },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
-    { 0, "profile", CLI_TEXT, AT(profile), 0, 0, "add to this file where the seconds went", "FILE" },
+    { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
+    { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 0 }
 };
@@ -94,7 +98,7 @@ struct update {
     struct rl_pass pass;
     const struct rl_group *groups;      /* of the present step */
     struct tree tree;
-    struct profile profile;
+    struct times times;
 };
 
 /* What the options leave to the algorithm is its own. */
@@ -125,9 +129,9 @@ static int take_state(struct update *u, const json_t *state, struct err *err) {
     return 0;
 }
 
-/* Before the first product; activations are not known yet. */
+/* Before the first product; activations are not known yet, nor whether there will be more than one group. */
 static int check_memory(const struct update *u, struct err *err) {
-    struct memory mem = memory_of(u->model, (int)u->o->leaves, pool_threads(u->pool), 0);
+    struct memory mem = memory_of(u->model, tree_blocks((int)u->o->leaves, 1), pool_threads(u->pool), 0);
 
     if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
     return memory_check(&mem, err);
@@ -272,7 +276,7 @@ static int write_metric(const struct update *u, double norm, double seconds, str
         .number = u->step, .in = &u->in.stats, .policy = &u->pass.stats, .entropy = u->pass.entropy,
         .kl = u->credit.kl_in_reward && u->trained > 0 ? u->kl / u->trained : NAN, .lr = u->o->lr, .norm = norm,
         .trust = u->o->tis > 0 && u->in.n ? &u->trust : NULL, .trusted = u->trained, .tokens = u->tokens,
-        .seconds = seconds
+        .seconds = seconds, .pool = u->o->profile ? u->pool : NULL
     };
 
     return metric_write(step_json(&s), err);
@@ -306,6 +310,7 @@ static int take_step(struct update *u, bool first, size_t from, size_t to, struc
     double start = progress_clock(), norm = 0;
 
     set_pass(u, from, to);
+    pool_seconds(u->pool, (double[POOL_PARTS]){ 0 });
     if (to > from) {
         const real *grad = tree_run(&u->tree, (int)(to - from), run_leaf, u);
 
@@ -335,6 +340,7 @@ static int train(struct update *u, struct err *err) {
 
     u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->policy };
+    if (u->o->recompute) decoder_recompute(u->pass.policy);
     for (; done < n && !cli_stop_signal(); done++) {
         size_t k = (size_t)(done % u->o->minibatches), of = (size_t)u->o->minibatches;
 
@@ -342,20 +348,20 @@ static int train(struct update *u, struct err *err) {
     }
     if (!done) return 0;
     if (check_end(u, err)) return -1;
-    profile_lap(&u->profile, PROFILE_WORK);
+    times_lap(&u->times, TIMES_WORK);
     if (save(u, sampled, err)) return -1;
-    profile_lap(&u->profile, PROFILE_SAVE);
+    times_lap(&u->times, TIMES_SAVE);
     return 0;
 }
 
 static int run(struct update *u, char *const *files, struct err *err) {
     if (load_policy(u, err) || load_reference(u, err)) return -1;
-    profile_lap(&u->profile, PROFILE_LOAD);
+    times_lap(&u->times, TIMES_LOAD);
     if (read_records(u, files, err) || check_length(u, err)) return -1;
-    profile_lap(&u->profile, PROFILE_JSON);
+    times_lap(&u->times, TIMES_JSON);
     cli_catch_stop();       /* not before: records that a Ctrl-C cuts short must not become a step */
     prepare(u);
-    return train(u, err) || profile_append(&u->profile, cli.name, u->o->profile, err) ? -1 : 0;
+    return train(u, err) || times_append(&u->times, cli.name, u->o->times, err) ? -1 : 0;
 }
 
 static void close_all(struct update *u) {
@@ -376,7 +382,7 @@ int main(int argc, char **argv) {
     struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .epochs = 1, .minibatches = 1, .length = 256,
                          .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5, .leaves = 8, .rows = 8192 };
     char **operands = cli_parse(&cli, &o, argc, argv);
-    struct update u = { .o = &o, .run = { .lock = -1 }, .profile = profile_start() };
+    struct update u = { .o = &o, .run = { .lock = -1 }, .times = times_start() };
     struct err err;
     int r;
 

@@ -211,18 +211,18 @@ END
     grep -qE $'^2/2 reward [0-9.]+, HR@1 [0-9.]+, KL [0-9.e-]+, [0-9]+ tokens/s, 0:00 left\e\\[K$' tty
     tail -n 2 tty | grep -qE '\{"iterations":2,"seconds":[0-9.]+,.*"overhead":[0-9.]+\}$'
     VALID= VERBOSE=1 run -0 --separate-stderr rl 1 loud
-    [ "${stderr_lines[0]}" = "+ rollout --quiet -m $made/sft --seed 1 --profile loud/spent $ROLLOUT loud/prompts.jsonl" ]
+    [ "${stderr_lines[0]}" = "+ rollout --quiet -m $made/sft --seed 1 --times loud/spent $ROLLOUT loud/prompts.jsonl" ]
     [ "${stderr_lines[1]}" = "+ reward --quiet loud/rollouts.jsonl" ]
-    [ "${stderr_lines[2]}" = "+ rl-update -m $made/sft -o loud --profile loud/spent $RL_UPDATE loud/rewarded.jsonl" ]
-    [ "${stderr_lines[3]}" = "$(cat loud/profile.json)" ]
+    [ "${stderr_lines[2]}" = "+ rl-update -m $made/sft -o loud --times loud/spent $RL_UPDATE loud/rewarded.jsonl" ]
+    [ "${stderr_lines[3]}" = "$(cat loud/times.json)" ]
 }
 
-@test "rl.sh: profile.json says where the seconds went, and of what is overhead" {
-    checks "$whole/spent" "profile record"
+@test "rl.sh: times.json says where the seconds went, and of what is overhead" {
+    checks "$whole/spent" "times record"
     [ "$(jq -r .program "$whole/spent" | paste -sd ' ')" = 'rollout rl-update rollout rl-update rollout rl-update' ]
-    checks "$whole/profile.json" "profile record of a run of reinforcement learning"
+    checks "$whole/times.json" "times record of a run of reinforcement learning"
     # Its parts are all there is, and each is what the programs, or the shell, have said.
-    jq -es --slurpfile p "$whole/profile.json" 'def is($x): . - $x | fabs < 0.01;
+    jq -es --slurpfile p "$whole/times.json" 'def is($x): . - $x | fabs < 0.01;
         (map(.work) | add) as $work | (map(.json) | add) as $json | $p[0] as $p | ($p.seconds | is($p.rollout + $p.reward + $p["rl-update"] + $p.evaluation + $p.rest)) and
         ($p.seconds - $p.evaluation | is($p.work + $p.load + $p.json + $p.save + $p.start + $p.rest)) and
         ($p.work | is($work)) and ($p.json | is($json + $p.reward)) and
@@ -234,7 +234,7 @@ sleep 0.5
 exec "$real" "$@"
 END
     VALID= rl 1 run
-    jq -es '.[0].start > 0.5 and .[0].json > 0.5 and .[0].work < .[0].seconds - 1' run/profile.json
+    jq -es '.[0].start > 0.5 and .[0].json > 0.5 and .[0].work < .[0].seconds - 1' run/times.json
 }
 
 @test "rl.sh: refuses wrong usage and prompts that are not there" {

@@ -350,10 +350,10 @@ field() {
 }
 
 @test "rl-update: says where the seconds went" {
-    rl-update -m "$sft" -o run --profile profile "$eight" > metrics
+    rl-update -m "$sft" -o run --times times "$eight" > metrics
     jq -es --slurpfile m metrics 'length == 1 and (.[0] | .program == "rl-update" and ([.load, .json, .save] | min > 0) and
-        .work > $m[0].step_time)' profile
-    run -1 --separate-stderr rl-update -m "$sft" -o other --profile /no/such "$eight"
+        .work > $m[0].step_time)' times
+    run -1 --separate-stderr rl-update -m "$sft" -o other --times /no/such "$eight"
     [ "$stderr" = "rl-update: /no/such: No such file or directory" ]
     [ "$(readlink other/last)" = step-1 ]
 }

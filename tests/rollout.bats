@@ -279,15 +279,15 @@ refuses() {
 
 @test "rollout: says where the seconds went" {
     start=$EPOCHREALTIME
-    roll --profile "$one.p" "$some" > "$one"
+    roll --times "$one.p" "$some" > "$one"
     roll "$some" | cmp - "$one"
     jq -es --argjson all $((${EPOCHREALTIME/./} - ${start/./})) 'length == 1 and .[0].program == "rollout" and .[0].save == 0 and
         .[0].work > .[0].json and .[0].json > 0 and .[0].load > 0 and (.[0] | .load + .json + .work < $all / 1e6)' "$one.p"
-    roll --profile "$one.p" "$some" > "$one"
+    roll --times "$one.p" "$some" > "$one"
     [ "$(wc -l < "$one.p")" = 2 ]
-    run -1 --separate-stderr roll --profile /no/such "$some"
+    run -1 --separate-stderr roll --times /no/such "$some"
     [ "$stderr" = "rollout: /no/such: No such file or directory" ]
-    run -1 --separate-stderr roll --profile /dev/full "$some"
+    run -1 --separate-stderr roll --times /dev/full "$some"
     [ "$stderr" = "rollout: /dev/full: No space left on device" ]
 }
 
