@@ -3,7 +3,8 @@
 #
 #   BENCH_OUT=out/bench BENCH_MODELS="demo small smollm2-135m" BENCH_USERS=2400 CASE=rollout pipelines/bench.sh
 #
-# CASE names the cases whose records are wanted, several by blanks; without it all are.
+# CASE names the cases whose records are wanted, several by blanks; without it all are but load and growth, whose
+# options are in bench-data.sh.
 # Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
 # shellcheck disable=SC2016,SC2046,SC2154
 set -euo pipefail
@@ -56,7 +57,7 @@ timed() {
 }
 
 # filter CASE RECORDS OUTPUT COMMAND...: a record of a filter, the best of three runs. RECORDS is the file that has
-# those counted, in or out.
+# those counted, in or out. Where `alone` is set, jansson runs with these arguments in turn with it.
 filter() {
     local case=$1 counted=$work/$2 file=$3
     shift 3
@@ -64,9 +65,14 @@ filter() {
         timed "$file" "$@"
         mv "$work/time" "$work/time.$run"
         wanted "$case" || return 0
+        [ -n "${alone:-}" ] || continue
+        timed none jansson $alone
+        mv "$work/time" "$work/alone.$run"
     done
-    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
-        {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
+    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" --slurpfile alone <(cat "$work"/alone.[123] 2> /dev/null) '
+        (map(.cpu_seconds) | min) as $cpu | min_by(.seconds) | {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .
+        + if $alone == [] then {} else {share_of_jansson: (($alone | map(.cpu_seconds) | min) / $cpu)} end' "$work"/time.[123]
+    rm -f "$work"/alone.[123]
 }
 
 # chains T OUTPUT CASES: chainsample's record with T chains for each case.
@@ -199,8 +205,17 @@ model() {
 
 }
 
+# shellcheck source=pipelines/bench-data.sh
+. "$root/pipelines/bench-data.sh"
+
 run() {
-    local g=$work/g.graph
+    local g=$work/g.graph case
+    for case in ${CASE:-}; do
+        if [ "$case" = load ]; then loads; fi
+        if [ "$case" = growth ]; then growth; fi
+    done
+    wanted graphload candidates chainsample maskprompt baseline evaluate tokenize \
+        sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
     graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
     graphload --quiet -o "$g" "$work/graph.jsonl"
     filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
@@ -208,12 +223,12 @@ run() {
     head -n 1000 "$work/cases.jsonl" > "$work/few.jsonl"
     chains 1000 million.jsonl "$work/few.jsonl"
     chains 20 chains.jsonl "$work/cases.jsonl"
-    filter maskprompt prompts.jsonl prompts.jsonl \
+    alone="print $work/chains.jsonl" filter maskprompt prompts.jsonl prompts.jsonl \
         maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     lean 100000 > "$work/lean.jsonl"
-    filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
+    alone="parse $work/lean.jsonl" filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
@@ -221,7 +236,7 @@ run() {
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
-    filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
+    alone="print $work/rollouts.jsonl" filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
 }
 
 # Three decimals of small numbers, none of large ones.
