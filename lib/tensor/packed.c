@@ -1,0 +1,190 @@
+/* packed — laying out, reading back, and the tasks of a product. */
+#include "tensor/packed.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "io/half.h"
+#include "tensor/kernels.h"
+#include "tensor/rows.h"
+
+enum {
+    ROWS = 504,                 /* rows of y a task takes: whole register tiles of 12, 6, 4 and 3 */
+    INPUT_ROWS = 4              /* rows that a task rounds */
+};
+
+/* Columns of a panel: K up to a whole step of the kernels. */
+static size_t depth(enum packed_type type, int K) {
+    size_t step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : PACKED_GROUP;
+
+    return ((size_t)K + step - 1) / step * step;
+}
+
+static size_t panel_bytes(enum packed_type type, int K) {
+    static const size_t width[] = { sizeof(real), sizeof(uint16_t), sizeof(uint8_t) };
+
+    return depth(type, K) * PACKED_COLS * width[type];
+}
+
+static int panels_of(int N) {
+    return (N + PACKED_COLS - 1) / PACKED_COLS;
+}
+
+/* Place of column k of the panel's row j among its numbers. */
+static size_t place(enum packed_type type, int k, int j) {
+    size_t step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : 4;
+
+    return ((size_t)k / step * PACKED_COLS + j) * step + (size_t)k % step;
+}
+
+struct packing {
+    struct packed *p;
+    const real *w;
+};
+
+static float row_scale(const real *row, int K) {
+    float top = 0;
+
+    for (int k = 0; k < K; k++) top = fmaxf(top, fabsf((float)row[k]));
+    return top / 127;
+}
+
+static void pack_row(struct packed *p, void *panel, const real *row, int n) {
+    float inverse;
+
+    switch (p->type) {
+    case PACKED_FP32:
+        for (int k = 0; k < p->K; k++) ((real *)panel)[place(PACKED_FP32, k, n % PACKED_COLS)] = row[k];
+        return;
+    case PACKED_BF16:
+        for (int k = 0; k < p->K; k++)
+            ((uint16_t *)panel)[place(PACKED_BF16, k, n % PACKED_COLS)] = bf16_narrow((float)row[k]);
+        return;
+    default:
+        p->scales[n] = row_scale(row, p->K);
+        inverse = p->scales[n] > PACKED_LEAST ? 1 / p->scales[n] : 0;
+        for (int k = 0; k < p->K; k++)
+            ((uint8_t *)panel)[place(PACKED_INT8, k, n % PACKED_COLS)] =
+                (uint8_t)(128 + lrintf((float)row[k] * inverse));
+    }
+}
+
+static void pack_panel(void *ctx, int task, int worker) {
+    const struct packing *job = ctx;
+    struct packed *p = job->p;
+    size_t bytes = panel_bytes(p->type, p->K);
+    char *panel = (char *)p->panels + (size_t)task * bytes;
+
+    (void)worker;
+    memset(panel, p->type == PACKED_INT8 ? 128 : 0, bytes);
+    for (int n = task * PACKED_COLS; n < p->N && n < (task + 1) * PACKED_COLS; n++)
+        pack_row(p, panel, job->w + (size_t)n * p->K, n);
+}
+
+void packed_make(struct packed *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {
+    size_t panels = (size_t)panels_of(N);
+
+    *p = (struct packed){ .type = type, .N = N, .K = K };
+    p->panels = mem_aligned(panels, panel_bytes(type, K));
+    if (type == PACKED_INT8) p->scales = mem_calloc(panels * PACKED_COLS, sizeof *p->scales);
+    pool_run(pool, (int)panels, pack_panel, &(struct packing){ p, w });
+}
+
+void packed_free(struct packed *p) {
+    free(p->panels);
+    free(p->scales);
+    *p = (struct packed){ 0 };
+}
+
+void packed_row(const struct packed *p, int n, real *row) {
+    const void *panel = (const char *)p->panels + (size_t)(n / PACKED_COLS) * panel_bytes(p->type, p->K);
+
+    for (int k = 0; k < p->K; k++) {
+        size_t at = place(p->type, k, n % PACKED_COLS);
+
+        row[k] = p->type == PACKED_FP32 ? ((const real *)panel)[at]
+               : p->type == PACKED_BF16 ? (real)bf16_widen(((const uint16_t *)panel)[at])
+                                        : (real)((float)(((const uint8_t *)panel)[at] - 128) * p->scales[n]);
+    }
+}
+
+/* Bytes of a rounded row. */
+static size_t input_bytes(enum packed_type type, int K) {
+    size_t k = depth(type, K);
+
+    return type == PACKED_FP32 ? 0 : type == PACKED_BF16 ? k * packed_kernels_get()->bf16_width
+                                                         : k / PACKED_GROUP * sizeof(struct packed_bytes);
+}
+
+size_t packed_scratch(enum packed_type type, int M, int K) {
+    return (size_t)M * input_bytes(type, K);
+}
+
+struct product {
+    real *y;
+    const real *x;
+    const struct packed *w;
+    const struct packed_kernels *k;
+    char *input;
+    size_t stride;              /* bytes of a row of the input */
+    int M, panels;
+};
+
+static void round_rows(void *ctx, int begin, int end, int part) {
+    const struct product *p = ctx;
+    int K = p->w->K;
+
+    (void)part;
+    for (int m = begin; m < end; m++) {
+        if (p->w->type == PACKED_BF16) p->k->bf16_input(p->input + m * p->stride, p->x + (size_t)m * K, K);
+        else p->k->int8_input((struct packed_bytes *)(p->input + m * p->stride), p->x + (size_t)m * K, K);
+    }
+}
+
+/* y[rows,PACKED_COLS], rows ldy apart, from row `begin` of the input and one panel. */
+static void panel_rows(const struct product *p, real *y, size_t ldy, int begin, int rows, int panel) {
+    const struct packed *w = p->w;
+    const void *at = (const char *)w->panels + (size_t)panel * panel_bytes(w->type, w->K);
+    const char *input = p->input + begin * p->stride;
+
+    if (w->type == PACKED_BF16) {
+        p->k->bf16_rows(y, ldy, input, at, rows, w->K);
+    } else if (w->type == PACKED_INT8) {
+        p->k->int8_rows(y, ldy, (const struct packed_bytes *)input, at, w->scales + (size_t)panel * PACKED_COLS, rows,
+                        w->K);
+    } else {
+        for (int r = 0; r < rows; r++) memset(y + r * ldy, 0, PACKED_COLS * sizeof *y);
+        kernels_get()->tile_mac(y, ldy, p->x + (size_t)begin * w->K, w->K, 1, at, PACKED_COLS, rows, PACKED_COLS,
+                                w->K);
+    }
+}
+
+static void product_tile(void *ctx, int task, int worker) {
+    const struct product *p = ctx;
+    int N = p->w->N, panel = task % p->panels, n = panel * PACKED_COLS, begin = task / p->panels * ROWS;
+    int end = p->M - begin < ROWS ? p->M : begin + ROWS;
+    real edge[12 * PACKED_COLS];
+
+    (void)worker;
+    if (N - n >= PACKED_COLS) {
+        panel_rows(p, p->y + (size_t)begin * N + n, (size_t)N, begin, end - begin, panel);
+        return;
+    }
+    for (int m = begin; m < end; m += 12) {
+        int rows = end - m < 12 ? end - m : 12;
+
+        panel_rows(p, edge, PACKED_COLS, m, rows, panel);
+        for (int r = 0; r < rows; r++)
+            memcpy(p->y + (size_t)(m + r) * N + n, edge + r * PACKED_COLS, (size_t)(N - n) * sizeof *edge);
+    }
+}
+
+void packed_forward(real *y, const real *x, const struct packed *w, int M, void *scratch, struct pool *pool) {
+    struct product p = { .y = y, .x = x, .w = w, .k = packed_kernels_get(), .input = scratch,
+                         .stride = input_bytes(w->type, w->K), .M = M, .panels = panels_of(w->N) };
+
+    if (w->type != PACKED_FP32) rows_run(pool, M, INPUT_ROWS, round_rows, &p);
+    pool_run(pool, (M + ROWS - 1) / ROWS * p.panels, product_tile, &p);
+}

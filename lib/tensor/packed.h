@@ -1,0 +1,69 @@
+/* packed — weights laid out for products that do nothing else: panels of PACKED_COLS rows of w that a kernel
+ * reads in order, in full precision, in bfloat16, or in 8 bits with a scale for each row.
+ *
+ * PACKED_FP32 gives the bits of gemm_forward. With PACKED_BF16 the inputs are rounded to bfloat16 as well,
+ * with PACKED_INT8 to 8 bits with a scale for each PACKED_GROUP of them; sums are in float, those of a group
+ * of bytes exact. A row of a product depends on that row of the input and on w alone, to the bit. */
+#ifndef TENSOR_PACKED_H
+#define TENSOR_PACKED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "tensor/real.h"
+
+enum packed_type { PACKED_FP32, PACKED_BF16, PACKED_INT8, PACKED_TYPES };
+
+/* For a table of options; the order is that of packed_type. */
+#define PACKED_NAMES "fp32|bf16|int8"
+
+enum { PACKED_COLS = 32, PACKED_GROUP = 64 };
+#define PACKED_LEAST 1e-30f          /* inputs that are all smaller count as zero */
+
+/* w[N,K]. Rows beyond N and columns beyond K, up to whole panels and groups, are zero. Panels are
+ * fp32: [K][32]; bf16: [K/2][32][2]; int8: [K/4][32][4], w / scale + 128. */
+struct packed {
+    enum packed_type type;
+    int N, K;
+    void *panels;
+    float *scales;              /* of each row; int8 alone */
+};
+
+/* A group of inputs in 8 bits: x = q * scale. */
+struct packed_bytes {
+    int8_t q[PACKED_GROUP];
+    float scale;
+    int32_t start;              /* -128 times the sum of q: what weights + 128 give too much */
+};
+
+void packed_make(struct packed *p, enum packed_type type, const real *w, int N, int K, struct pool *pool);
+void packed_free(struct packed *p);
+
+/* Row n of w, as it is held. */
+void packed_row(const struct packed *p, int n, real *row);
+
+/* Bytes of scratch for a product of M rows. */
+size_t packed_scratch(enum packed_type type, int M, int K);
+
+/* y[M,N] = x[M,K] w^T. */
+void packed_forward(real *y, const real *x, const struct packed *w, int M, void *scratch, struct pool *pool);
+
+/* Inner loops of one instruction set. Inputs are rounded a row at a time, into packed_scratch(type, 1, K)
+ * bytes; then y[M,PACKED_COLS], rows ldy apart, is the product of M such rows with one panel. */
+struct packed_kernels {
+    const char *name;
+    int bf16_width;             /* bytes of a rounded input: 2 or, widened again, 4 */
+    void (*bf16_input)(void *to, const real *x, int K);
+    void (*int8_input)(struct packed_bytes *to, const real *x, int K);
+    void (*bf16_rows)(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K);
+    void (*int8_rows)(real *y, size_t ldy, const struct packed_bytes *x, const uint8_t *panel,
+                      const float *scales, int M, int K);
+};
+
+/* The set for this machine; by name, "base", "avx2", "avx512", "vnni" or "bf16", NULL when it is unknown or not
+ * for this machine. For tests. */
+const struct packed_kernels *packed_kernels_get(void);
+const struct packed_kernels *packed_kernels_named(const char *name);
+
+#endif
