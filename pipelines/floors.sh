@@ -6,7 +6,7 @@
 #            published; sets that are not there are left out. Without DATA: MovieLens 100K, from the RecBole package
 #   SETS     of the names in sets below; all of them
 #   MODELS   that are tuned; without: all that learn from other users
-#   SEEDS    of the candidates, and of models that start at random
+#   SEEDS    of the candidates; a model is fitted once for all of them
 #   BUDGET   settings that baseline --tune tries for a model that is fitted in seconds; a fourth for the others
 #
 # Cases of the seeds are pooled: a user's cases are one cluster, so intervals are those of n users. A table a set goes to
@@ -29,27 +29,30 @@ enter() {
 
 # cases PART SEED: the cases of a part, by the options in $protocol.
 cases() {
-    make "$1.$2.jsonl" candidates --quiet --history 0 --split "$1" --seed "$2" $protocol "$graph"
+    candidates --quiet --history 0 --split "$1" --seed "$2" $protocol "$graph"
+}
+
+# pooled: test cases of all seeds, each named after its user and its seed; those of one cut together, for one fit.
+pooled() {
+    local draw=0 seed
+    for seed in $seeds; do
+        draw=$((draw + 1))
+        cases test "$seed" |
+            jq -c --argjson k $draw 'del(.source.hash) | .permutation = $k | if $k > 1 then .id += "~\($k)" else . end'
+    done | jq -sc 'sort_by(.source.cut)[]'
 }
 
 # chosen MODEL BUDGET: the model's options as chosen on validation cases.
 chosen() {
-    make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" --tune "$2" --tune-only --valid "$out/valid.1.jsonl"
+    make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" --tune "$2" --tune-only --valid "$out/valid.jsonl"
     jq -r '.options | to_entries[] | "--\(.key) \(.value)"' "$out/chosen/$1.jsonl"
 }
 
-# pooled NAME OPTIONS...: scores of all seeds' test cases; each case is named after its user and its seed.
-pooled() {
-    local name=$1 draw=0
+# row NAME OPTIONS...: a model's scores of the test cases, from one fit.
+row() {
+    local name=$1
     shift
-    [ ! -e "$out/scored/$name.jsonl" ] || return 0
-    echo "+ baseline --graph $graph $*" >&2
-    for seed in $seeds; do
-        draw=$((draw + 1))
-        baseline --quiet --graph "$graph" --seed "$seed" "$@" "$out/test.$seed.jsonl" |
-            jq -c --argjson k "$draw" 'del(.source, .time) | .permutation = $k | if $k > 1 then .id += "~\($k)" else . end'
-    done > "$out/scored/$name.tmp"
-    mv "$out/scored/$name.tmp" "$out/scored/$name.jsonl"
+    make "scored/$name.jsonl" baseline --quiet --graph "$graph" "$@" "$out/test.jsonl"
 }
 
 # table TITLE NAME...: the set's table.
@@ -68,15 +71,15 @@ floors_of() {
     local title=$1 names="random pop itemknn ease" model tries
     shift
     mkdir -p "$out/chosen"
-    cases valid 1
-    for seed in $seeds; do cases test "$seed"; done
-    for model in $names; do pooled $model --model $model; done
+    make valid.jsonl cases valid 1
+    make test.jsonl pooled
+    for model in $names; do row $model --model $model; done
     for model in "$@"; do
         case $model in
             lightgcn | gru4rec | sasrec) tries=$(((budget + 3) / 4)) ;;
             *) tries=$budget ;;
         esac
-        pooled "$model-tuned" --model $model $(chosen $model $tries)
+        row "$model-tuned" --model $model $(chosen $model $tries)
         names="$names $model-tuned"
     done
     table "$title" $names
