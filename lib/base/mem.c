@@ -1,10 +1,13 @@
 /* mem — checked allocation and an arena. */
+#define _GNU_SOURCE
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { ALIGN = 64, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
 
@@ -60,6 +63,14 @@ void *mem_grow(void *p, size_t n, size_t *cap, size_t size) {
     if (n < *cap) return p;
     *cap = *cap ? *cap * 2 : 16;
     return mem_realloc(p, *cap, size);
+}
+
+void mem_drop(const void *p, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p, to = from + n;
+
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 double mem_available(void) {

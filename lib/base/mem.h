@@ -24,6 +24,9 @@ char *mem_strdup(const char *s);
  * `p` holds n elements of which *cap are allocated; returns p or its new place. */
 void *mem_grow(void *p, size_t n, size_t *cap, size_t size);
 
+/* Gives back the whole pages among n bytes, whose content is not needed any more. */
+void mem_drop(const void *p, size_t n);
+
 /* Bytes that can be had without swapping; 0: not known. */
 double mem_available(void);
 

@@ -9,6 +9,7 @@
 #include "io/jsonl.h"
 #include "model/kvcache.h"
 #include "model/model.h"
+#include "model/packing.h"
 #include "rl/trace.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
@@ -74,6 +75,7 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
+    model_pack(s->model, (enum packed_type)o->weights, pool);
     return s;
 }
 
@@ -240,6 +242,7 @@ static void add_samples(const struct sampler *s, const struct group *g, json_t *
     for (int k = 0; k < s->o->samples; k++)
         json_array_append_new(samples, trace_json(&g->traces[k], form && !strcmp(form, "rate")));
     json_object_set_new(rec, "model", json_string(s->hash));
+    if (s->o->weights != PACKED_FP32) json_object_set_new(rec, "weights", json_string(packed_name(s->o->weights)));
     json_object_set_new(rec, "samples", samples);
 }
 

@@ -15,6 +15,12 @@ enum {
     INPUT_ROWS = 4              /* rows that a task rounds */
 };
 
+const char *packed_name(int type) {
+    static const char *const names[] = { "fp32", "bf16", "int8" };
+
+    return names[type];
+}
+
 /* Columns of a panel: K up to a whole step of the kernels. */
 static size_t depth(enum packed_type type, int K) {
     size_t step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : PACKED_GROUP;
@@ -40,7 +46,7 @@ static size_t place(enum packed_type type, int k, int j) {
 }
 
 struct packing {
-    struct packed *p;
+    struct packed_matrix *p;
     const real *w;
 };
 
@@ -51,7 +57,7 @@ static float row_scale(const real *row, int K) {
     return top / 127;
 }
 
-static void pack_row(struct packed *p, void *panel, const real *row, int n) {
+static void pack_row(struct packed_matrix *p, void *panel, const real *row, int n) {
     float inverse;
 
     switch (p->type) {
@@ -73,7 +79,7 @@ static void pack_row(struct packed *p, void *panel, const real *row, int n) {
 
 static void pack_panel(void *ctx, int task, int worker) {
     const struct packing *job = ctx;
-    struct packed *p = job->p;
+    struct packed_matrix *p = job->p;
     size_t bytes = panel_bytes(p->type, p->K);
     char *panel = (char *)p->panels + (size_t)task * bytes;
 
@@ -83,22 +89,22 @@ static void pack_panel(void *ctx, int task, int worker) {
         pack_row(p, panel, job->w + (size_t)n * p->K, n);
 }
 
-void packed_make(struct packed *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {
+void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {
     size_t panels = (size_t)panels_of(N);
 
-    *p = (struct packed){ .type = type, .N = N, .K = K };
+    *p = (struct packed_matrix){ .type = type, .N = N, .K = K };
     p->panels = mem_aligned(panels, panel_bytes(type, K));
     if (type == PACKED_INT8) p->scales = mem_calloc(panels * PACKED_COLS, sizeof *p->scales);
     pool_run(pool, (int)panels, pack_panel, &(struct packing){ p, w });
 }
 
-void packed_free(struct packed *p) {
+void packed_free(struct packed_matrix *p) {
     free(p->panels);
     free(p->scales);
-    *p = (struct packed){ 0 };
+    *p = (struct packed_matrix){ 0 };
 }
 
-void packed_row(const struct packed *p, int n, real *row) {
+void packed_row(const struct packed_matrix *p, int n, real *row) {
     const void *panel = (const char *)p->panels + (size_t)(n / PACKED_COLS) * panel_bytes(p->type, p->K);
 
     for (int k = 0; k < p->K; k++) {
@@ -125,7 +131,7 @@ size_t packed_scratch(enum packed_type type, int M, int K) {
 struct product {
     real *y;
     const real *x;
-    const struct packed *w;
+    const struct packed_matrix *w;
     const struct packed_kernels *k;
     char *input;
     size_t stride;              /* bytes of a row of the input */
@@ -145,7 +151,7 @@ static void round_rows(void *ctx, int begin, int end, int part) {
 
 /* y[rows,PACKED_COLS], rows ldy apart, from row `begin` of the input and one panel. */
 static void panel_rows(const struct product *p, real *y, size_t ldy, int begin, int rows, int panel) {
-    const struct packed *w = p->w;
+    const struct packed_matrix *w = p->w;
     const void *at = (const char *)w->panels + (size_t)panel * panel_bytes(w->type, w->K);
     const char *input = p->input + begin * p->stride;
 
@@ -181,7 +187,7 @@ static void product_tile(void *ctx, int task, int worker) {
     }
 }
 
-void packed_forward(real *y, const real *x, const struct packed *w, int M, void *scratch, struct pool *pool) {
+void packed_forward(real *y, const real *x, const struct packed_matrix *w, int M, void *scratch, struct pool *pool) {
     struct product p = { .y = y, .x = x, .w = w, .k = packed_kernels_get(), .input = scratch,
                          .stride = input_bytes(w->type, w->K), .M = M, .panels = panels_of(w->N) };
 

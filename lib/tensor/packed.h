@@ -15,15 +15,16 @@
 
 enum packed_type { PACKED_FP32, PACKED_BF16, PACKED_INT8, PACKED_TYPES };
 
-/* For a table of options; the order is that of packed_type. */
+/* For a table of options; the order is that of packed_type. And one of them. */
 #define PACKED_NAMES "fp32|bf16|int8"
+const char *packed_name(int type);
 
 enum { PACKED_COLS = 32, PACKED_GROUP = 64 };
 #define PACKED_LEAST 1e-30f          /* inputs that are all smaller count as zero */
 
 /* w[N,K]. Rows beyond N and columns beyond K, up to whole panels and groups, are zero. Panels are
  * fp32: [K][32]; bf16: [K/2][32][2]; int8: [K/4][32][4], w / scale + 128. */
-struct packed {
+struct packed_matrix {
     enum packed_type type;
     int N, K;
     void *panels;
@@ -37,17 +38,17 @@ struct packed_bytes {
     int32_t start;              /* -128 times the sum of q: what weights + 128 give too much */
 };
 
-void packed_make(struct packed *p, enum packed_type type, const real *w, int N, int K, struct pool *pool);
-void packed_free(struct packed *p);
+void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool);
+void packed_free(struct packed_matrix *p);
 
 /* Row n of w, as it is held. */
-void packed_row(const struct packed *p, int n, real *row);
+void packed_row(const struct packed_matrix *p, int n, real *row);
 
 /* Bytes of scratch for a product of M rows. */
 size_t packed_scratch(enum packed_type type, int M, int K);
 
 /* y[M,N] = x[M,K] w^T. */
-void packed_forward(real *y, const real *x, const struct packed *w, int M, void *scratch, struct pool *pool);
+void packed_forward(real *y, const real *x, const struct packed_matrix *w, int M, void *scratch, struct pool *pool);
 
 /* Inner loops of one instruction set. Inputs are rounded a row at a time, into packed_scratch(type, 1, K)
  * bytes; then y[M,PACKED_COLS], rows ldy apart, is the product of M such rows with one panel. */

@@ -42,7 +42,7 @@ static void check_kernels(const struct packed_kernels *k, enum packed_type type,
     size_t bytes = type == PACKED_BF16 ? (size_t)(K + 1) / 2 * 2 * k->bf16_width : packed_scratch(type, 1, K);
     char *inputs = mem_aligned((size_t)M, bytes);
     struct pool *pool = pool_new(1);
-    struct packed p;
+    struct packed_matrix p;
 
     packed_make(&p, type, w, PACKED_COLS, K, pool);
     for (int i = 0; i < 40 * 40; i++) y[i] = 77;
@@ -78,7 +78,7 @@ static void check_weights(int N, int K) {
     struct pool *pool = pool_new(2);
 
     for (int type = PACKED_FP32; type < PACKED_TYPES; type++) {
-        struct packed p;
+        struct packed_matrix p;
 
         packed_make(&p, (enum packed_type)type, w, N, K, pool);
         for (int n = 0; n < N; n++) {
@@ -109,7 +109,7 @@ static void check_rows(int N, int K) {
         enum packed_type type = (enum packed_type)(t / 3);
         void *scratch = mem_aligned(packed_scratch(type, M, K) + 1, 1);
         struct pool *pool = pool_new(1 + t % 3);
-        struct packed p;
+        struct packed_matrix p;
 
         packed_make(&p, type, w, N, K, pool);
         if (t == 0) gemm_forward(y, x, w, M, N, K, pool);
