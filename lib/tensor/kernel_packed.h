@@ -125,17 +125,18 @@ static void int8_input(struct packed_bytes *to, const real *x, int K) {
         } \
     }
 
-/* The same; sums of a group are exact, and added in float with the group's scale. */
+/* The same from column n on; sums of a group are exact, and added in float with its scales. */
 #define INT8_TILE(R) \
-    static void int8_##R(real *y, size_t ldy, const struct packed_bytes *x, const uint8_t *w, const float *scales, \
+    static void int8_##R(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *w, int n, \
                          int groups) { \
         vec sum[R][2] = { 0 }; \
-        for (int g = 0; g < groups; g++, x++) { \
+        for (int g = 0; g < groups; g++, x++, w++) { \
+            vec scale0 = vload(w->scale + n), scale1 = vload(w->scale + n + VL); \
             bits acc[R][2]; \
             _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) \
                 acc[r][0] = acc[r][1] = bset(x[(size_t)r * groups].start); \
-            for (int k = 0; k < PACKED_GROUP; k += 4, w += 4 * PACKED_COLS) { \
-                bits w0 = bload(w), w1 = bload(w + 4 * VL); \
+            for (int k = 0; k < PACKED_GROUP; k += 4) { \
+                bits w0 = bload(w->q[k / 4][n]), w1 = bload(w->q[k / 4][n + VL]); \
                 _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
                     acc[r][0] = mac_bytes(acc[r][0], w0, x[(size_t)r * groups].q + k); \
                     acc[r][1] = mac_bytes(acc[r][1], w1, x[(size_t)r * groups].q + k); \
@@ -143,13 +144,13 @@ static void int8_input(struct packed_bytes *to, const real *x, int K) {
             } \
             _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
                 vec s = vset(x[(size_t)r * groups].scale); \
-                sum[r][0] = vfma(__builtin_convertvector(acc[r][0], vec), s, sum[r][0]); \
-                sum[r][1] = vfma(__builtin_convertvector(acc[r][1], vec), s, sum[r][1]); \
+                sum[r][0] = vfma(__builtin_convertvector(acc[r][0], vec), s * scale0, sum[r][0]); \
+                sum[r][1] = vfma(__builtin_convertvector(acc[r][1], vec), s * scale1, sum[r][1]); \
             } \
         } \
         _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
-            vstore(y + r * ldy, sum[r][0] * vload(scales)); \
-            vstore(y + r * ldy + VL, sum[r][1] * vload(scales + VL)); \
+            vstore(y + r * ldy, sum[r][0]); \
+            vstore(y + r * ldy + VL, sum[r][1]); \
         } \
     }
 
@@ -184,16 +185,16 @@ static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel,
     }
 }
 
-static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const uint8_t *panel, const float *scales,
-                      int M, int K) {
-    typedef void tile(real *, size_t, const struct packed_bytes *, const uint8_t *, const float *, int);
+static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *panel, int M,
+                      int K) {
+    typedef void tile(real *, size_t, const struct packed_bytes *, const struct packed_block *, int, int);
     static tile *const tiles[] = { ALL_TILES(int8_) };
     int groups = (K + PACKED_GROUP - 1) / PACKED_GROUP;
 
     for (int m = 0, rows; m < M; m += rows) {
         rows = tile_rows(M - m);
         for (int n = 0; n < PACKED_COLS; n += 2 * VL)
-            tiles[rows - 1](y + m * ldy + n, ldy, x + (size_t)m * groups, panel + 4 * n, scales + n, groups);
+            tiles[rows - 1](y + m * ldy + n, ldy, x + (size_t)m * groups, panel, n, groups);
     }
 }
 

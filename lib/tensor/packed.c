@@ -1,7 +1,6 @@
 /* packed — laying out, reading back, and the tasks of a product. */
 #include "tensor/packed.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,27 +21,30 @@ const char *packed_name(int type) {
 }
 
 /* Columns of a panel: K up to a whole step of the kernels. */
-static size_t depth(enum packed_type type, int K) {
-    size_t step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : PACKED_GROUP;
+static int depth(enum packed_type type, int K) {
+    int step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : PACKED_GROUP;
 
-    return ((size_t)K + step - 1) / step * step;
+    return (K + step - 1) / step * step;
 }
 
 static size_t panel_bytes(enum packed_type type, int K) {
-    static const size_t width[] = { sizeof(real), sizeof(uint16_t), sizeof(uint8_t) };
+    size_t k = (size_t)depth(type, K);
 
-    return depth(type, K) * PACKED_COLS * width[type];
+    return type == PACKED_INT8 ? k / PACKED_GROUP * sizeof(struct packed_block)
+                               : k * PACKED_COLS * (type == PACKED_BF16 ? sizeof(uint16_t) : sizeof(real));
 }
 
 static int panels_of(int N) {
     return (N + PACKED_COLS - 1) / PACKED_COLS;
 }
 
-/* Place of column k of the panel's row j among its numbers. */
-static size_t place(enum packed_type type, int k, int j) {
-    size_t step = type == PACKED_FP32 ? 1 : type == PACKED_BF16 ? 2 : 4;
+/* Where column k of the panel's row j is. */
+static size_t fp32_place(int k, int j) {
+    return (size_t)k * PACKED_COLS + j;
+}
 
-    return ((size_t)k / step * PACKED_COLS + j) * step + (size_t)k % step;
+static size_t bf16_place(int k, int j) {
+    return ((size_t)k / 2 * PACKED_COLS + j) * 2 + k % 2;
 }
 
 struct packing {
@@ -50,31 +52,26 @@ struct packing {
     const real *w;
 };
 
-static float row_scale(const real *row, int K) {
-    float top = 0;
+/* Weights are rounded as inputs are. */
+static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
+    for (int k = 0; k < K; k += PACKED_GROUP, to++) {
+        struct packed_bytes group;
 
-    for (int k = 0; k < K; k++) top = fmaxf(top, fabsf((float)row[k]));
-    return top / 127;
+        packed_kernels_get()->int8_input(&group, row + k, K - k < PACKED_GROUP ? K - k : PACKED_GROUP);
+        to->scale[j] = group.scale;
+        for (int i = 0; i < PACKED_GROUP; i++) to->q[i / 4][j][i % 4] = (uint8_t)(group.q[i] + 128);
+    }
 }
 
-static void pack_row(struct packed_matrix *p, void *panel, const real *row, int n) {
-    float inverse;
+static void pack_row(const struct packed_matrix *p, void *panel, const real *row, int j) {
+    real *full = panel;
+    uint16_t *half = panel;
 
-    switch (p->type) {
-    case PACKED_FP32:
-        for (int k = 0; k < p->K; k++) ((real *)panel)[place(PACKED_FP32, k, n % PACKED_COLS)] = row[k];
-        return;
-    case PACKED_BF16:
-        for (int k = 0; k < p->K; k++)
-            ((uint16_t *)panel)[place(PACKED_BF16, k, n % PACKED_COLS)] = bf16_narrow((float)row[k]);
-        return;
-    default:
-        p->scales[n] = row_scale(row, p->K);
-        inverse = p->scales[n] > PACKED_LEAST ? 1 / p->scales[n] : 0;
-        for (int k = 0; k < p->K; k++)
-            ((uint8_t *)panel)[place(PACKED_INT8, k, n % PACKED_COLS)] =
-                (uint8_t)(128 + lrintf((float)row[k] * inverse));
-    }
+    if (p->type == PACKED_INT8) pack_bytes(panel, row, p->K, j);
+    else if (p->type == PACKED_BF16)
+        for (int k = 0; k < p->K; k++) half[bf16_place(k, j)] = bf16_narrow((float)row[k]);
+    else
+        for (int k = 0; k < p->K; k++) full[fp32_place(k, j)] = row[k];
 }
 
 static void pack_panel(void *ctx, int task, int worker) {
@@ -84,9 +81,9 @@ static void pack_panel(void *ctx, int task, int worker) {
     char *panel = (char *)p->panels + (size_t)task * bytes;
 
     (void)worker;
-    memset(panel, p->type == PACKED_INT8 ? 128 : 0, bytes);
+    memset(panel, 0, bytes);            /* a scale of zero makes any byte zero */
     for (int n = task * PACKED_COLS; n < p->N && n < (task + 1) * PACKED_COLS; n++)
-        pack_row(p, panel, job->w + (size_t)n * p->K, n);
+        pack_row(p, panel, job->w + (size_t)n * p->K, n % PACKED_COLS);
 }
 
 void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {
@@ -94,31 +91,34 @@ void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, 
 
     *p = (struct packed_matrix){ .type = type, .N = N, .K = K };
     p->panels = mem_aligned(panels, panel_bytes(type, K));
-    if (type == PACKED_INT8) p->scales = mem_calloc(panels * PACKED_COLS, sizeof *p->scales);
     pool_run(pool, (int)panels, pack_panel, &(struct packing){ p, w });
 }
 
 void packed_free(struct packed_matrix *p) {
     free(p->panels);
-    free(p->scales);
     *p = (struct packed_matrix){ 0 };
 }
 
 void packed_row(const struct packed_matrix *p, int n, real *row) {
     const void *panel = (const char *)p->panels + (size_t)(n / PACKED_COLS) * panel_bytes(p->type, p->K);
+    const struct packed_block *blocks = panel;
+    const uint16_t *half = panel;
+    const real *full = panel;
+    int j = n % PACKED_COLS;
 
     for (int k = 0; k < p->K; k++) {
-        size_t at = place(p->type, k, n % PACKED_COLS);
+        const struct packed_block *b = &blocks[k / PACKED_GROUP];
+        int i = k % PACKED_GROUP;
 
-        row[k] = p->type == PACKED_FP32 ? ((const real *)panel)[at]
-               : p->type == PACKED_BF16 ? (real)bf16_widen(((const uint16_t *)panel)[at])
-                                        : (real)((float)(((const uint8_t *)panel)[at] - 128) * p->scales[n]);
+        row[k] = p->type == PACKED_FP32 ? full[fp32_place(k, j)]
+               : p->type == PACKED_BF16 ? (real)bf16_widen(half[bf16_place(k, j)])
+                                        : (real)((float)(b->q[i / 4][j][i % 4] - 128) * b->scale[j]);
     }
 }
 
 /* Bytes of a rounded row. */
 static size_t input_bytes(enum packed_type type, int K) {
-    size_t k = depth(type, K);
+    size_t k = (size_t)depth(type, K);
 
     return type == PACKED_FP32 ? 0 : type == PACKED_BF16 ? k * packed_kernels_get()->bf16_width
                                                          : k / PACKED_GROUP * sizeof(struct packed_bytes);
@@ -158,8 +158,7 @@ static void panel_rows(const struct product *p, real *y, size_t ldy, int begin, 
     if (w->type == PACKED_BF16) {
         p->k->bf16_rows(y, ldy, input, at, rows, w->K);
     } else if (w->type == PACKED_INT8) {
-        p->k->int8_rows(y, ldy, (const struct packed_bytes *)input, at, w->scales + (size_t)panel * PACKED_COLS, rows,
-                        w->K);
+        p->k->int8_rows(y, ldy, (const struct packed_bytes *)input, at, rows, w->K);
     } else {
         for (int r = 0; r < rows; r++) memset(y + r * ldy, 0, PACKED_COLS * sizeof *y);
         kernels_get()->tile_mac(y, ldy, p->x + (size_t)begin * w->K, w->K, 1, at, PACKED_COLS, rows, PACKED_COLS,

@@ -1,9 +1,8 @@
 /* packed — weights laid out for products that do nothing else: panels of PACKED_COLS rows of w that a kernel
- * reads in order, in full precision, in bfloat16, or in 8 bits with a scale for each row.
+ * reads in order, in full precision, in bfloat16, or in 8 bits with a scale for each PACKED_GROUP of a row.
  *
  * PACKED_FP32 gives the bits of gemm_forward. With PACKED_BF16 the inputs are rounded to bfloat16 as well,
- * with PACKED_INT8 to 8 bits with a scale for each PACKED_GROUP of them; sums are in float, those of a group
- * of bytes exact. A row of a product depends on that row of the input and on w alone, to the bit. */
+ * with PACKED_INT8 to 8 bits in groups of their own; sums are in float, those of a group of bytes exact. A row of a product depends on that row of the input and on w alone, to the bit. */
 #ifndef TENSOR_PACKED_H
 #define TENSOR_PACKED_H
 
@@ -19,23 +18,28 @@ enum packed_type { PACKED_FP32, PACKED_BF16, PACKED_INT8, PACKED_TYPES };
 #define PACKED_NAMES "fp32|bf16|int8"
 const char *packed_name(int type);
 
-enum { PACKED_COLS = 32, PACKED_GROUP = 64 };
+enum { PACKED_COLS = 32, PACKED_GROUP = 32 };
 #define PACKED_LEAST 1e-30f          /* inputs that are all smaller count as zero */
 
 /* w[N,K]. Rows beyond N and columns beyond K, up to whole panels and groups, are zero. Panels are
- * fp32: [K][32]; bf16: [K/2][32][2]; int8: [K/4][32][4], w / scale + 128. */
+ * fp32: [K][32]; bf16: [K/2][32][2]; int8: packed_block[K/32]. */
 struct packed_matrix {
     enum packed_type type;
     int N, K;
     void *panels;
-    float *scales;              /* of each row; int8 alone */
 };
 
-/* A group of inputs in 8 bits: x = q * scale. */
+/* A group of weights of all rows of a panel: w = (q - 128) * scale. */
+struct packed_block {
+    float scale[PACKED_COLS];
+    uint8_t q[PACKED_GROUP / 4][PACKED_COLS][4];
+};
+
+/* A group of inputs: x = q * scale. */
 struct packed_bytes {
     int8_t q[PACKED_GROUP];
     float scale;
-    int32_t start;              /* -128 times the sum of q: what weights + 128 give too much */
+    int32_t start;              /* -128 times the sum of q: what weights that are 128 too large give too much */
 };
 
 void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool);
@@ -58,8 +62,8 @@ struct packed_kernels {
     void (*bf16_input)(void *to, const real *x, int K);
     void (*int8_input)(struct packed_bytes *to, const real *x, int K);
     void (*bf16_rows)(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K);
-    void (*int8_rows)(real *y, size_t ldy, const struct packed_bytes *x, const uint8_t *panel,
-                      const float *scales, int M, int K);
+    void (*int8_rows)(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *panel, int M,
+                      int K);
 };
 
 /* The set for this machine; by name, "base", "avx2", "avx512", "vnni" or "bf16", NULL when it is unknown or not

@@ -44,27 +44,23 @@ static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel,
     }
 }
 
-/* sums[PACKED_COLS] of a group. */
-static void int8_sums(int32_t *sums, const struct packed_bytes *x, const uint8_t *w) {
-    for (int n = 0; n < PACKED_COLS; n++) sums[n] = x->start;
-    for (int k = 0; k < PACKED_GROUP; k += 4)
-        for (int n = 0; n < PACKED_COLS; n++, w += 4)
-            sums[n] += x->q[k] * w[0] + x->q[k + 1] * w[1] + x->q[k + 2] * w[2] + x->q[k + 3] * w[3];
+/* The sum of a group for column n. */
+static int32_t int8_sum(const struct packed_bytes *x, const struct packed_block *w, int n) {
+    int32_t sum = x->start;
+
+    for (int k = 0; k < PACKED_GROUP; k++) sum += x->q[k] * w->q[k / 4][n][k % 4];
+    return sum;
 }
 
-static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const uint8_t *panel, const float *scales,
-                      int M, int K) {
+static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *panel, int M,
+                      int K) {
     int groups = (K + PACKED_GROUP - 1) / PACKED_GROUP;
 
     for (int m = 0; m < M; m++, y += ldy) {
         for (int n = 0; n < PACKED_COLS; n++) y[n] = 0;
-        for (int g = 0; g < groups; g++, x++) {
-            int32_t sums[PACKED_COLS];
-
-            int8_sums(sums, x, panel + (size_t)g * PACKED_GROUP * PACKED_COLS);
-            for (int n = 0; n < PACKED_COLS; n++) y[n] += (real)((float)sums[n] * x->scale);
-        }
-        for (int n = 0; n < PACKED_COLS; n++) y[n] *= (real)scales[n];
+        for (int g = 0; g < groups; g++, x++)
+            for (int n = 0; n < PACKED_COLS; n++)
+                y[n] += (real)((float)int8_sum(x, &panel[g], n) * (x->scale * panel[g].scale[n]));
     }
 }
 

@@ -51,7 +51,7 @@ static void check_kernels(const struct packed_kernels *k, enum packed_type type,
         k->bf16_rows(y, 40, inputs, p.panels, M, K);
     } else {
         for (int m = 0; m < M; m++) k->int8_input((struct packed_bytes *)(inputs + m * bytes), x + m * K, K);
-        k->int8_rows(y, 40, (struct packed_bytes *)inputs, p.panels, p.scales, M, K);
+        k->int8_rows(y, 40, (struct packed_bytes *)inputs, p.panels, M, K);
     }
     for (int m = 0; m < M; m++) {
         rounded(in, x + m * K, K, type);
