@@ -242,7 +242,8 @@ static void add_samples(const struct sampler *s, const struct group *g, json_t *
     for (int k = 0; k < s->o->samples; k++)
         json_array_append_new(samples, trace_json(&g->traces[k], form && !strcmp(form, "rate")));
     json_object_set_new(rec, "model", json_string(s->hash));
-    if (s->o->weights != PACKED_FP32) json_object_set_new(rec, "weights", json_string(packed_name(s->o->weights)));
+    if (s->o->weights == PACKED_FP32) json_object_del(rec, "weights");
+    else json_object_set_new(rec, "weights", json_string(packed_name(s->o->weights)));
     json_object_set_new(rec, "samples", samples);
 }
 
