@@ -1,7 +1,7 @@
 # R2Rec: recommendation by a language model that reasons over the user-item graph.
 #   make          build bin/*             make test       every test         make demo       the whole road
 #   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
-#   make install  PREFIX, DESTDIR         make bench      speed, as JSONL    make crash      kill -9, resume
+#   make install  PREFIX, DESTDIR         make bench      speed (CASE=name)     make crash      kill -9, resume
 #   make smollm2  a pretrained model       make oracle   against the peers   make floors  DATA=dir: the classical models
 #   make teacher  trace and tracefilter with a real server
 #   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/cli.h"
-#include "base/mem.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "io/jsonl.h"
@@ -15,7 +14,7 @@
 struct options {
     const char *model;
     struct group_options g;
-    long batch, threads;
+    long threads;
     bool greedy, quiet;
 };
 
@@ -35,7 +34,7 @@ static const struct cli_opt opts[] = {
     { 0, "max-tokens", CLI_INT, AT(g.limit), 1, 1e6, "length of a completion", NULL },
     { 0, "no-scores", CLI_FLAG, AT(g.no_scores), 0, 0, "leave out the scores and the work for them", NULL },
     { 0, "weights", CLI_CHOICE, AT(g.weights), 0, 0, "what they are held in", PACKED_NAMES },
-    { 0, "batch", CLI_INT, AT(batch), 1, 4096, "sequences decoded at a time", NULL },
+    { 0, "batch", CLI_INT, AT(g.batch), 1, 4096, "sequences decoded at a time", NULL },
     { 0, "seed", CLI_SEED, AT(g.seed), 0, 0, "of records that name none", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress", NULL },
@@ -48,59 +47,32 @@ static const struct cli cli = {
     .example = "rollout -m sft prompts.jsonl | reward | rl-update -m sft -o rl"
 };
 
-/* Records that are decoded together, and where they came from. */
-struct block {
-    json_t **recs;
-    struct place {
-        const char *file;
-        size_t line;
-    } *places;
-    int n, cap;
-};
+/* The next record into the sampler. 1, 0 at the end of the input, -1. */
+static int add_record(struct sampler *s, struct jsonl *in, struct err *err) {
+    json_t *rec = NULL;
+    int r = jsonl_next(in, &rec, err);
 
-/* Fills the block. Returns 1, 0 at the end of the input, -1; there may be records in all three cases. */
-static int read_block(struct jsonl *in, struct block *b, struct err *err) {
+    return r > 0 && sampler_add(s, rec, err) ? -1 : r;
+}
+
+/* Records in front of a bad one are finished and written. */
+static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct err *err) {
+    struct progress p = progress_start("records", 0, o->quiet);
+    bool busy = true;
+    double done = 0;
+    json_t *rec;
     int r = 1;
 
-    for (b->n = 0; b->n < b->cap && (r = jsonl_next(in, &b->recs[b->n], err)) > 0; b->n++)
-        b->places[b->n] = (struct place){ in->name, in->line };
-    return r;
-}
-
-/* Samples and writes the records. Returns 0, or -1 with the place of the record that is bad in `bad`. */
-static int run_block(struct sampler *s, struct block *b, struct place *bad, struct err *err) {
-    int done = b->n ? sampler_run(s, b->recs, b->n, err) : 0;
-
-    for (int i = 0; i < b->n; i++) {
-        if (i < done) jsonl_write(stdout, b->recs[i]);
-        json_decref(b->recs[i]);
-    }
-    if (done == b->n) return 0;
-    *bad = b->places[done];
-    return -1;
-}
-
-/* Blocks of records: whole groups, about `batch` sequences at a time. */
-static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct place *bad,
-               struct err *err) {
-    int n = (int)((o->batch + o->g.samples - 1) / o->g.samples), r = 1;
-    struct block b = { mem_calloc((size_t)n, sizeof *b.recs), mem_calloc((size_t)n, sizeof *b.places), 0, n };
-    struct progress p = progress_start("records", 0, o->quiet);
-    struct err of_record;
-    double done = 0;
-
-    while (r > 0) {
-        r = read_block(in, &b, err);
-        *bad = (struct place){ in->name, in->line };
-        if (run_block(s, &b, bad, &of_record)) {        /* stands in front of what could not be read */
-            *err = of_record;
-            r = -1;
+    while (r > 0 || busy) {
+        while (r > 0 && sampler_wants(s)) r = add_record(s, in, err);
+        busy = sampler_step(s);
+        while ((rec = sampler_next(s))) {
+            jsonl_write(stdout, rec);
+            json_decref(rec);
+            progress_show(&p, ++done, NULL);
         }
-        progress_show(&p, done += b.n, NULL);
     }
     progress_end(&p);
-    free(b.recs);
-    free(b.places);
     return r;
 }
 
@@ -119,12 +91,11 @@ static void settle(struct options *o) {
 
 int main(int argc, char **argv) {
     struct options o = { .g = { .sampling = { .penalty = 1, .temperature = 1, .top_p = 1 },
-                                .limit = 256, .seed = 1 }, .batch = 64 };
+                                .limit = 256, .batch = 64, .seed = 1 } };
     char **operands = cli_parse(&cli, &o, argc, argv);
     struct sampler *s;
     struct pool *pool;
     struct jsonl in;
-    struct place bad;
     struct err err;
     int r = -1;
 
@@ -133,8 +104,8 @@ int main(int argc, char **argv) {
     s = sampler_new(o.model, &o.g, pool, &err);
     if (s) {
         jsonl_open(&in, operands);
-        r = run(s, &in, &o, &bad, &err);
-        if (r < 0) cli_complain(&cli, bad.file, bad.line, err.msg);
+        r = run(s, &in, &o, &err);
+        if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
         jsonl_close(&in);
     } else {
         cli_complain(&cli, NULL, 0, err.msg);

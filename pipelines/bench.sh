@@ -1,8 +1,9 @@
 #!/bin/bash
 # bench — how fast the programs are here: bench records (r2rec-records(5)) on stdout and in BENCH_OUT/bench.jsonl.
 #
-#   BENCH_OUT=out/bench BENCH_MODELS="demo smollm2-135m" BENCH_USERS=2400 pipelines/bench.sh
+#   BENCH_OUT=out/bench BENCH_MODELS="demo small smollm2-135m" BENCH_USERS=2400 CASE=rollout pipelines/bench.sh
 #
+# CASE names the cases whose records are wanted, several by blanks; without it all are.
 # Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
 # shellcheck disable=SC2016,SC2046,SC2154
 set -euo pipefail
@@ -22,18 +23,28 @@ eval "$(grep -E '^prompt_options=' "$root/pipelines/demo.sh")"
 # The model's sizes, as options of model-init.
 shape() {
     case $1 in
+        small) echo --hidden 256 --layers 8 --heads 8 --kv-heads 4 --intermediate 704 --vocab 4096 ;;
         demo) echo --hidden "$hidden" --layers "$layers" --heads "$heads" --kv-heads "$kv_heads" ;;
         smollm2-135m) echo --hidden 576 --layers 30 --heads 9 --kv-heads 3 --intermediate 1536 --vocab 49152 \
             --rope-theta 100000 ;;
     esac
 }
 
-# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update.
+# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update;
+# tokens of a prompt, and samples, of decode.
 size() {
     case $1 in
-        demo) echo "$batch" 8 "$rl_prompts" 128 ;;
-        smollm2-135m) echo 2 3 2 32 ;;
+        demo) echo "$batch" 8 "$rl_prompts" 128 200 16 ;;
+        small) echo 8 4 16 64 400 16 ;;
+        smollm2-135m) echo 2 3 2 32 600 8 ;;
     esac
+}
+
+# wanted CASE...: whether one of them is.
+wanted() {
+    local case
+    for case; do [[ -n ${CASE:-} && " $CASE " != *" $case "* ]] || return 0; done
+    return 1
 }
 
 # timed OUTPUT COMMAND...: the command's output, and in work/time what measure writes.
@@ -52,6 +63,7 @@ filter() {
     for run in 1 2 3; do
         timed "$file" "$@"
         mv "$work/time" "$work/time.$run"
+        wanted "$case" || return 0
     done
     jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
         {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
@@ -107,13 +119,43 @@ spooled() {
         awk -v n="$n" -v ids="$ids" '{ p += $1 } END { printf "%.9g %.9g\n", p / n, (ids - p) / n }'
 }
 
-# model NAME: its products, then sft-train, rollout and rl-update.
+# texts DIR N TOKENS: N prompts of so many tokens, none like another.
+texts() {
+    head -n 1000 "$work/texts.jsonl" | tokenize -m "$1" | jq -sc --argjson n "$2" --argjson p "$3" \
+        '[.[].tokens[]] as $all | range($n) as $i | {tokens: $all[$i * $p:($i + 1) * $p]}' |
+        tokenize --decode -m "$1" | jq -c '{prompt: .text}'
+}
+
+# generation NAME PROMPT SAMPLES: start is the first token of a short prompt, best of three; prefill reads eight prompts;
+# decode samples 60 tokens each of four groups, one after another, prompts included.
+generation() {
+    local dir=$work/$1 p=$2 s=$3 c=60 roll
+    echo '{"prompt":"A"}' > "$work/short.jsonl"
+    roll=(rollout --quiet -m "$dir" --no-scores)
+    for run in 1 2 3; do
+        timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/short.jsonl"
+        mv "$work/time" "$work/time.$run"
+    done
+    jq -sc --arg model "$1" --argjson threads "$threads" \
+        'min_by(.seconds) | {case: "start", model: $model, threads: $threads} + .' "$work"/time.[123]
+    texts "$dir" 8 "$p" > "$work/some.jsonl"
+    timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/some.jsonl"
+    trained prefill "$1" "8 * $p / \$time[0].seconds" "forward($p; 1; 1) / $p"
+    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
+    timed generated.jsonl "${roll[@]}" -n "$s" --batch "$s" --max-tokens $c "$work/four.jsonl"
+    c=$(jq -n "[inputs.samples[].tokens | length] | add / (4 * $s)" "$work/generated.jsonl")
+    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
+}
+
+# model NAME: its products, then sft-train, rollout and rl-update, and what rollout's parts take.
 model() {
-    local dir=$work/$1 peak examples steps prompts tokens p c s=8
-    read -r examples steps prompts tokens < <(size "$1")
+    local dir=$work/$1 peak examples steps prompts tokens prompt samples p c s=8
+    read -r examples steps prompts tokens prompt samples < <(size "$1")
     model-init --quiet --tokenizer "$work/tokenizer.json" $(shape "$1") -o "$dir"
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
+    if wanted start prefill decode; then generation "$1" "$prompt" "$samples"; fi
+    wanted sft-train rollout rl-update reward || return 0
 
     head -n $((examples * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
     timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$examples" "$work/some.jsonl"
@@ -153,14 +195,16 @@ run() {
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
-    for name in ${BENCH_MODELS:-demo smollm2-135m}; do model "$name"; done
+    wanted sgemm start prefill decode sft-train rollout rl-update reward || return 0
+    for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
     filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
 }
 
 # Three decimals of small numbers, none of large ones.
-short='map_values(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
-run | jq --unbuffered -c "$short" | tee "$work/bench.jsonl"
+cases=${CASE:-}
+short='select($cases == "" or (.case | IN($cases | splits(" ")))) | map_values(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
+run | jq --unbuffered -c --arg cases "$cases" "$short" | tee "$work/bench.jsonl"
 mv "$work/bench.jsonl" "$out/bench.jsonl"
 rm -rf "$work"

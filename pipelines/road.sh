@@ -51,7 +51,7 @@ train answer-only base train.verdicts.jsonl --steps $answer_steps --lr $lr
 
 if [ ! -e "$out/rl/seconds" ]; then
     start=$SECONDS
-    PER_STEP=$rl_prompts ROLLOUT="-n 8 --no-scores --max-tokens 128 --batch 128" REWARD="--prob 0" \
+    VERBOSE=1 PER_STEP=$rl_prompts ROLLOUT="-n 8 --no-scores --max-tokens 128 --batch 128" REWARD="--prob 0" \
         RL_UPDATE="--lr $rl_lr --beta 0.1 --ref $out/sft" "$root/pipelines/rl.sh" $rl_steps "$out/sft" "$out/train.jsonl" "$out/rl"
     echo $((SECONDS - start)) > "$out/rl/seconds"
 fi

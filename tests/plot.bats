@@ -153,12 +153,29 @@ kl by step
      1      2      3      4      5      6' --width 41 --height 6 -f kl --smooth 2 steps.jsonl
 }
 
-@test "plot: by itself draws reward and loss of rl-update, loss and eval_loss of sft-train" {
+@test "plot: by itself draws reward, its parts, loss, KL, entropy, length and HR@1 of a run, loss and eval_loss of sft-train" {
     run plot "$FIXTURES/plot/sft.jsonl"
     [ "${lines[0]}" = 'loss, eval_loss by step' ]
     [ "${lines[1]}" = '* loss  + eval_loss' ]
     [ "$(plot <(jq -c '.reward = 1' steps.jsonl) | grep ' by step')" = 'reward by step
-loss by step' ]
+loss by step
+kl by step' ]
+    cat > rl.jsonl <<'EOF'
+{"global_step":0,"eval_hr1":0.4,"eval_hr1_lo":0.3,"eval_hr1_hi":0.5,"eval_hr1_text":0.2}
+{"global_step":1,"loss":0,"reward":1,"kl":0,"entropy":2,"completions/mean_length":9,"rewards/hit/mean":1,"rewards/hit/std":0,"rewards/b/mean":0}
+{"global_step":2,"loss":0,"reward":1,"kl":0,"entropy":2,"completions/mean_length":9,"rewards/hit/mean":1,"rewards/hit/std":0,"rewards/b/mean":0,"rewards/late/mean":3}
+EOF
+    [ "$(plot --width 120 rl.jsonl | grep ' by step')" = 'reward by step
+rewards/hit/mean, rewards/b/mean, rewards/late/mean by step
+loss by step
+kl by step
+entropy by step
+completions/mean_length by step
+eval_hr1, eval_hr1_text by step, 95 % intervals' ]
+    refuses 1 'no record has a number in "x*"' --field 'x*' rl.jsonl
+    [ "$(plot -f 'kl+rewards/*/std' rl.jsonl | head -n 1)" = 'kl, rewards/hit/std by step' ]
+    # Not more than a panel can hold.
+    jq -nc '[range(1000) | {"a\(.)": 1}] | add + {global_step: 1}' | plot -f 'a*' > /dev/null
 }
 
 @test "plot: names the files of several, and keeps each kind in a panel of its own" {

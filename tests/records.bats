@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 21 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 22 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 

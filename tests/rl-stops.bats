@@ -2,7 +2,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 load tiny
 
-# How a run of rl-update, and of pipelines/rl.sh, stops and goes on.
+# How a run of rl-update stops and goes on.
 setup_file() {
     load helpers
     load tiny
@@ -90,26 +90,4 @@ timeless() {
     run -1 --separate-stderr bash -c 'trap "" XFSZ; ulimit -f 100; rl-update -o run --off-policy "$1"' _ "$eight"
     [ "$stderr" = "rl-update: run/step-2.tmp/model.safetensors: File too large" ]
     [ "$(ls run | tr '\n' ' ')" = 'last lock step-1 ' ]
-}
-
-# Three steps, stopped behind the first.
-@test "rl.sh: a stopped run goes on to the end of an unbroken one, with one record a step" {
-    export PER_STEP=8 ROLLOUT="--max-tokens 32" RL_UPDATE="--lr 0.001"
-    rl() { "$BATS_TEST_DIRNAME/../pipelines/rl.sh" 3 "$sft" "$prompts" "$1" 2>> log; }
-    rl whole
-    [ "$(jq -c '[.global_step, .logprob_gap]' whole/metrics.jsonl | paste -sd ' ')" = '[1,0] [2,0] [3,0]' ]
-    for signal in TERM KILL; do
-        rl cut-$signal &
-        pid=$!
-        until [ -s cut-$signal/metrics.jsonl ]; do sleep 0.01; done
-        kill -$signal $pid
-        wait $pid || true
-        rl cut-$signal
-        diff -r whole/last/ cut-$signal/last/
-        cmp <(timeless whole/metrics.jsonl) <(timeless cut-$signal/metrics.jsonl)
-    done
-    # A finished one does nothing.
-    cp whole/metrics.jsonl before
-    rl whole
-    cmp before whole/metrics.jsonl
 }

@@ -68,6 +68,18 @@ refuses() {
     for n in 1 5 64 4096; do roll --batch $n "$some" | cmp - "$one"; done
 }
 
+@test "rollout: gives what it gives for one group at a time, wherever places get free" {
+    # Samples of many lengths, whole prompts and beginnings in common, more records than are held open.
+    { cat "$some" "$some"; first '.prompt[0].content += " and"'; sed -n 5p "$some"; } | jq -c '.id += "\(input_line_number)"' > "$one.in"
+    options="--temperature 1.3 --stop no"
+    while read -r record; do roll $options <<< "$record"; done < "$one.in" > "$one"
+    [ "$(jq '.samples[].tokens | length' "$one" | sort -u | wc -l)" -gt 8 ]
+    for n in 1 2 3 7 64; do
+        for threads in 1 2; do roll $options --batch $n --threads $threads "$one.in" | cmp - "$one"; done
+    done
+    roll $options -n 1 --batch 1 "$one.in" | cmp - <(roll $options -n 1 --batch 3 "$one.in")
+}
+
 @test "rollout: draws a sample without regard to the records beside it" {
     roll "$some" | sort > "$one"
     for options in "" "--batch 1" "--batch 7 --threads 3" "--batch 4096 --threads 1"; do

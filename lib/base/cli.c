@@ -254,11 +254,11 @@ static void on_stop(int signal) {
 }
 
 void cli_catch_stop(void) {
-    struct sigaction act = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+    struct sigaction act = { .sa_handler = on_stop, .sa_flags = SA_RESTART }, was;
 
     sigemptyset(&act.sa_mask);
-    sigaction(SIGTERM, &act, NULL);
     sigaction(SIGINT, &act, NULL);
+    if (!sigaction(SIGTERM, NULL, &was) && was.sa_handler != SIG_IGN) sigaction(SIGTERM, &act, NULL);
 }
 
 int cli_stop_signal(void) {

@@ -69,7 +69,8 @@ void cli_note(const struct cli *cli, const char *fmt, ...) __attribute__((format
 /* Closes stdout; a write that failed is reported. Returns EXIT_OK or EXIT_DATA. */
 int cli_finish(const struct cli *cli);
 
-/* From now on SIGTERM and SIGINT only set a flag; a second one ends the program at once. */
+/* From now on SIGTERM and SIGINT only set a flag; a second one ends the program at once. A SIGTERM that
+ * was ignored when the program began stays ignored. (A shell has SIGINT ignored by all that it starts with &.) */
 void cli_catch_stop(void);
 
 /* The signal that asked the program to stop, or 0. */

@@ -6,14 +6,18 @@
 #include "base/pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
+#include "base/cores.h"
 #include "base/mem.h"
 
-enum { SPINS = 4000 };              /* looks at the generation before sleeping: some 20 microseconds */
+/* A thread that has nothing to do looks for so long before it sleeps. To be woken takes as long; another program
+ * that wants the core waits no longer. */
+enum { SPIN_NS = 50000, SPIN_LOOKS = 32 };      /* looks between two at the clock: a pause takes up to 50 ns */
 
 struct worker {
     struct pool *pool;
@@ -31,15 +35,59 @@ struct pool {
     atomic_uint_fast64_t next;      /* generation << 32 | next task */
     atomic_int left;                /* tasks not finished */
     atomic_int sleepers;
+    atomic_int waiting;             /* the caller sleeps until nothing is left */
     atomic_int stop;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
+    pthread_cond_t wake, done;
 };
 
 static void spin_pause(void) {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif
+}
+
+static int64_t now_ns(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+typedef bool pool_sign(const struct pool *p, unsigned seen);
+
+static bool job_came(const struct pool *p, unsigned seen) {
+    return atomic_load(&p->generation) != seen || atomic_load(&p->stop);
+}
+
+static bool all_done(const struct pool *p, unsigned seen) {
+    (void)seen;
+    return !atomic_load(&p->left);
+}
+
+/* Spins until the sign, for a moment, then sleeps; `asleep` counts who does. */
+static void await(struct pool *p, pool_sign *sign, unsigned seen, atomic_int *asleep, pthread_cond_t *cond) {
+    int64_t end = 0;
+
+    for (unsigned i = 1; !sign(p, seen); i++) {
+        spin_pause();
+        if (i % SPIN_LOOKS) continue;
+        if (!end) end = now_ns() + SPIN_NS;
+        else if (now_ns() > end) break;
+    }
+    if (sign(p, seen)) return;
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(asleep, 1);
+    while (!sign(p, seen)) pthread_cond_wait(cond, &p->lock);
+    atomic_fetch_sub(asleep, 1);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void wake_all(struct pool *p, atomic_int *asleep, pthread_cond_t *cond) {
+    if (!atomic_load(asleep)) return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_broadcast(cond);
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* Takes tasks of `generation` until none is left. */
@@ -50,26 +98,9 @@ static void take_tasks(struct pool *p, unsigned generation, int worker) {
         if (now >> 32 != generation || (uint32_t)now >= atomic_load(&p->n)) return;
         if (!atomic_compare_exchange_weak(&p->next, &now, now + 1)) continue;
         p->task(p->ctx, (int)(uint32_t)now, worker);
-        atomic_fetch_sub(&p->left, 1);
+        if (atomic_fetch_sub(&p->left, 1) == 1) wake_all(p, &p->waiting, &p->done);
         now = atomic_load(&p->next);
     }
-}
-
-/* Waits until the generation is not `seen` any more, or the pool ends. */
-static unsigned await_job(struct pool *p, unsigned seen) {
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load(&p->generation) != seen || atomic_load(&p->stop)) break;
-        spin_pause();
-    }
-    if (atomic_load(&p->generation) == seen && !atomic_load(&p->stop)) {
-        pthread_mutex_lock(&p->lock);
-        atomic_fetch_add(&p->sleepers, 1);
-        while (atomic_load(&p->generation) == seen && !atomic_load(&p->stop))
-            pthread_cond_wait(&p->wake, &p->lock);
-        atomic_fetch_sub(&p->sleepers, 1);
-        pthread_mutex_unlock(&p->lock);
-    }
-    return atomic_load(&p->generation);
 }
 
 static void *work(void *arg) {
@@ -77,26 +108,21 @@ static void *work(void *arg) {
     unsigned seen = 0;
 
     for (;;) {
-        seen = await_job(w->pool, seen);
+        await(w->pool, job_came, seen, &w->pool->sleepers, &w->pool->wake);
+        seen = atomic_load(&w->pool->generation);
         if (atomic_load(&w->pool->stop)) return NULL;
         take_tasks(w->pool, seen, w->id);
     }
 }
 
-static int usable_cores(void) {
-    cpu_set_t set;
-
-    if (sched_getaffinity(0, sizeof set, &set)) return 1;
-    return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-}
-
 struct pool *pool_new(int threads) {
     struct pool *p = mem_calloc(1, sizeof *p);
 
-    p->threads = threads > 0 ? threads : usable_cores();
+    p->threads = threads > 0 ? threads : cores_usable();
     p->workers = mem_calloc((size_t)p->threads, sizeof *p->workers);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->done, NULL);
     for (int i = 1; i < p->threads; i++) {
         struct worker *w = &p->workers[i - 1];
 
@@ -111,13 +137,6 @@ struct pool *pool_new(int threads) {
 
 int pool_threads(const struct pool *p) {
     return p->threads;
-}
-
-static void wake_sleepers(struct pool *p) {
-    if (!atomic_load(&p->sleepers)) return;
-    pthread_mutex_lock(&p->lock);
-    pthread_cond_broadcast(&p->wake);
-    pthread_mutex_unlock(&p->lock);
 }
 
 void pool_run(struct pool *p, int n, pool_task *task, void *ctx) {
@@ -136,12 +155,9 @@ void pool_run(struct pool *p, int n, pool_task *task, void *ctx) {
     atomic_store(&p->left, n);
     atomic_store(&p->next, (uint_fast64_t)generation << 32);
     atomic_store(&p->generation, generation);
-    wake_sleepers(p);
+    wake_all(p, &p->sleepers, &p->wake);
     take_tasks(p, generation, 0);
-    for (int i = 0; atomic_load(&p->left); i++) {
-        spin_pause();
-        if (i > SPINS) sched_yield();
-    }
+    await(p, all_done, generation, &p->waiting, &p->done);
 }
 
 void pool_free(struct pool *p) {
@@ -153,6 +169,7 @@ void pool_free(struct pool *p) {
     for (int i = 1; i < p->threads; i++) pthread_join(p->workers[i - 1].thread, NULL);
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->done);
     free(p->workers);
     free(p);
 }

@@ -11,7 +11,7 @@ struct pool;
 /* One task: number `task` of the job, run by thread `worker` (0 .. pool_threads-1, for scratch space). */
 typedef void pool_task(void *ctx, int task, int worker);
 
-/* A pool of `threads` threads, the caller among them; 0 means the cores this process may use.
+/* A pool of `threads` threads, the caller among them; 0 means cores_usable().
  * Free it with pool_free. */
 struct pool *pool_new(int threads);
 

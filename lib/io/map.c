@@ -38,6 +38,10 @@ void map_drop(const void *map, const void *bytes, size_t n) {
     if (map) mem_drop(bytes, n);
 }
 
+int map_own(void *map, size_t size) {
+    return mprotect(map, size, PROT_READ | PROT_WRITE);
+}
+
 void map_close(void *map, size_t size) {
     if (map) munmap(map, size + !size);
 }

@@ -14,6 +14,9 @@ void *map_open(const char *path, size_t *size, struct err *err);
 void map_drop(const void *map, const void *bytes, size_t n);
 
 /* Nothing happens to NULL. */
+/* Lets the map be written, too, page by page in copies of our own. 0 or -1. */
+int map_own(void *map, size_t size);
+
 void map_close(void *map, size_t size);
 
 #endif

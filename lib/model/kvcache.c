@@ -14,7 +14,8 @@
 #include "tensor/kernels.h"
 
 enum {
-    PIECE_ROWS = 64,            /* rows of a task of attention */
+    PIECE_ROWS = 64,            /* rows of a task of attention, */
+    PIECE_BRANCHES = 12,        /* and of one over branches */
     CHUNK_REALS = 1 << 22, CHUNK_LEAST = 48, CHUNK_MOST = 1024      /* logits computed at a time */
 };
 
@@ -28,9 +29,10 @@ struct sequence {
     size_t cap;                 /* reals */
 };
 
-/* Rows of one feed whose attention is one task. */
+/* Rows whose attention is one task: of one feed, or each of another branch of one root. */
 struct piece {
-    int id, row, pos, n;
+    int row, n;
+    bool branches;
 };
 
 struct kvcache {
@@ -40,7 +42,7 @@ struct kvcache {
     struct sequence *seqs;
     size_t n_seqs, seqs_cap;
     /* One call's rows. */
-    int *tokens, *pos, *last;           /* [rows]; last: rows whose logits are asked for */
+    int *tokens, *pos, *ids, *last;     /* [rows]; last: rows whose logits are asked for */
     struct piece *pieces;
     size_t ints_cap, pieces_cap;
     int n_pieces, chunk;
@@ -120,19 +122,32 @@ static real *own_blocks(const struct kvcache *kv, const struct sequence *s, int 
     return s->mem + ((size_t)layer * kv->m->cfg.kv_heads + head) * s->blocks * block_reals(kv);
 }
 
-int kvcache_branch(struct kvcache *kv, int root, int max_len) {
+/* Copies blocks begin .. end-1 of root `other` to where the sequence's own begin. */
+static void copy_blocks(struct kvcache *kv, int id, int other, int begin, int end) {
     const struct config *c = &kv->m->cfg;
-    int before = kv->seqs[root].len, id = open_sequence(kv, root, before, max_len);
-    const struct sequence *r = &kv->seqs[root], *s = &kv->seqs[id];
-    size_t size = block_reals(kv);
+    size_t size = block_reals(kv), n = (size_t)(end - begin) * size;
 
-    assert(r->used && r->root < 0);
-    kv->seqs[root].branches++;
-    if (before % ATTN_BLOCK == 0) return id;
-    for (int l = 0; l < c->layers; l++)
+    for (int l = 0; l < c->layers && n; l++)
         for (int h = 0; h < c->kv_heads; h++)
-            memcpy(own_blocks(kv, s, l, h), own_blocks(kv, r, l, h) + before / ATTN_BLOCK * size,
-                   size * sizeof(real));
+            memcpy(own_blocks(kv, &kv->seqs[id], l, h),
+                   own_blocks(kv, &kv->seqs[other], l, h) + (size_t)begin * size, n * sizeof(real));
+}
+
+int kvcache_root_like(struct kvcache *kv, int other, int n, int max_len) {
+    int id = kvcache_root(kv, max_len);
+
+    assert(!n || (kv->seqs[other].root < 0 && n <= kv->seqs[other].len && n <= max_len));
+    copy_blocks(kv, id, other, 0, attn_blocks(0, n));
+    kv->seqs[id].len = n;
+    return id;
+}
+
+int kvcache_branch(struct kvcache *kv, int root, int max_len) {
+    int before = kv->seqs[root].len, id = open_sequence(kv, root, before, max_len);
+
+    assert(kv->seqs[root].used && kv->seqs[root].root < 0);
+    kv->seqs[root].branches++;
+    copy_blocks(kv, id, root, before / ATTN_BLOCK, attn_blocks(0, before));
     return id;
 }
 
@@ -200,19 +215,31 @@ static void plan_memory(struct kvcache *kv, int T) {
     kv->logits = p;
 }
 
+static void add_piece(struct kvcache *kv, int row, int n, bool branches) {
+    kv->pieces = mem_grow(kv->pieces, (size_t)kv->n_pieces, &kv->pieces_cap, sizeof *kv->pieces);
+    kv->pieces[kv->n_pieces++] = (struct piece){ row, n, branches };
+}
+
+/* A token more of a branch whose neighbour has the same root. */
+static bool joins(const struct kvcache *kv, int root, int row) {
+    const struct piece *p = kv->n_pieces ? &kv->pieces[kv->n_pieces - 1] : NULL;
+
+    return p && p->branches && p->n < PIECE_BRANCHES && kv->seqs[kv->ids[row - 1]].root == root;
+}
+
 static void plan_feed(struct kvcache *kv, const struct kv_feed *f, int row) {
-    int pos = kvcache_len(kv, f->id);
+    int pos = kvcache_len(kv, f->id), root = kv->seqs[f->id].root;
 
     for (int i = 0; i < f->n; i++) {
         kv->tokens[row + i] = f->tokens[i];
         kv->pos[row + i] = pos + i;
+        kv->ids[row + i] = f->id;
     }
-    for (int i = 0; i < f->n; i += PIECE_ROWS) {
-        kv->pieces = mem_grow(kv->pieces, (size_t)kv->n_pieces, &kv->pieces_cap, sizeof *kv->pieces);
-        kv->pieces[kv->n_pieces++] = (struct piece){
-            .id = f->id, .row = row + i, .pos = pos + i, .n = f->n - i < PIECE_ROWS ? f->n - i : PIECE_ROWS
-        };
-    }
+    if (f->n > 1 || root < 0)
+        for (int i = 0; i < f->n; i += PIECE_ROWS)
+            add_piece(kv, row + i, f->n - i < PIECE_ROWS ? f->n - i : PIECE_ROWS, false);
+    else if (joins(kv, root, row)) kv->pieces[kv->n_pieces - 1].n++;
+    else add_piece(kv, row, 1, true);
 }
 
 /* Lays out the rows of all feeds; returns how many. */
@@ -222,11 +249,12 @@ static int plan(struct kvcache *kv, const struct kv_feed *feeds, int n) {
 
     for (int i = 0; i < n; i++) T += (size_t)feeds[i].n;
     if (T > kv->ints_cap) {
-        kv->tokens = mem_realloc(kv->tokens, 3 * T, sizeof *kv->tokens);
+        kv->tokens = mem_realloc(kv->tokens, 4 * T, sizeof *kv->tokens);
         kv->ints_cap = T;
     }
     kv->pos = kv->tokens + kv->ints_cap;
-    kv->last = kv->pos + kv->ints_cap;
+    kv->ids = kv->pos + kv->ints_cap;
+    kv->last = kv->ids + kv->ints_cap;
     kv->n_pieces = 0;
     for (int i = 0; i < n; i++) {
         const struct sequence *s = &kv->seqs[feeds[i].id];
@@ -250,18 +278,18 @@ struct job {
 /* Puts keys and values of a piece's rows into the blocks of one head. */
 static void store_task(void *ctx, int task, int worker) {
     const struct job *j = ctx;
-    const struct config *c = &j->kv->m->cfg;
-    const struct piece *p = &j->kv->pieces[task / c->kv_heads];
-    const struct sequence *s = &j->kv->seqs[p->id];
-    int head = task % c->kv_heads, first = s->before / ATTN_BLOCK * ATTN_BLOCK;
-    real *blocks = own_blocks(j->kv, s, j->layer, head);
+    const struct kvcache *kv = j->kv;
+    const struct config *c = &kv->m->cfg;
+    const struct piece *p = &kv->pieces[task / c->kv_heads];
+    int head = task % c->kv_heads;
 
     (void)worker;
-    for (int r = 0; r < p->n; r++) {
-        const real *k = j->kv->acts.qkv + (size_t)(p->row + r) * layer_qkv(c) + (size_t)(c->heads + head) * c->head_dim;
-        int at = p->pos + r - first;
+    for (int r = p->row; r < p->row + p->n; r++) {
+        const struct sequence *s = &kv->seqs[kv->ids[r]];
+        const real *k = kv->acts.qkv + (size_t)r * layer_qkv(c) + (size_t)(c->heads + head) * c->head_dim;
+        int at = kv->pos[r] - s->before / ATTN_BLOCK * ATTN_BLOCK;
 
-        attn_store(blocks + at / ATTN_BLOCK * block_reals(j->kv), at % ATTN_BLOCK, k,
+        attn_store(own_blocks(kv, s, j->layer, head) + at / ATTN_BLOCK * block_reals(kv), at % ATTN_BLOCK, k,
                    k + (size_t)c->kv_heads * c->head_dim, c->head_dim);
     }
 }
@@ -271,18 +299,26 @@ static void attend_task(void *ctx, int task, int worker) {
     const struct kvcache *kv = j->kv;
     const struct config *c = &kv->m->cfg;
     const struct piece *p = &kv->pieces[task / c->kv_heads];
-    const struct sequence *s = &kv->seqs[p->id];
+    const struct sequence *s = &kv->seqs[kv->ids[p->row]];
     int head = task % c->kv_heads, group = c->heads / c->kv_heads;
     size_t ldq = (size_t)layer_qkv(c), ldo = (size_t)layer_q(c), at = (size_t)head * group * c->head_dim;
     struct attn_keys keys = { .root = s->root < 0 ? NULL : own_blocks(kv, &kv->seqs[s->root], j->layer, head),
                               .root_blocks = s->before / ATTN_BLOCK,
                               .own = own_blocks(kv, s, j->layer, head) };
     struct attn_queries q = { .q = kv->acts.qkv + p->row * ldq + at, .out = kv->acts.att + p->row * ldo + at,
-                              .ldq = ldq, .ldo = ldo, .pos = p->pos, .n = p->n, .group = group,
+                              .ldq = ldq, .ldo = ldo, .pos = kv->pos[p->row], .n = p->n, .group = group,
                               .hs = c->head_dim };
+    struct attn_branch branches[PIECE_BRANCHES];
 
     (void)worker;
-    attn_forward(&q, &keys);
+    if (!p->branches) {
+        attn_forward(&q, &keys);
+        return;
+    }
+    for (int r = 0; r < p->n; r++)
+        branches[r] = (struct attn_branch){ own_blocks(kv, &kv->seqs[kv->ids[p->row + r]], j->layer, head),
+                                            kv->pos[p->row + r] };
+    attn_forward_branches(&q, keys.root, keys.root_blocks, branches);
 }
 
 /* The final stream of all rows of the feeds into acts.x. */

@@ -28,6 +28,9 @@ void kvcache_free(struct kvcache *kv);
 /* A new empty sequence that may grow to max_len tokens; its id, small and reused after release. */
 int kvcache_root(struct kvcache *kv, int max_len);
 
+/* The same with a copy of the first n tokens that root `other` has read. n = 0: without another. */
+int kvcache_root_like(struct kvcache *kv, int other, int n, int max_len);
+
 /* A new sequence that goes on after all that root `root` has read (which must not grow any more), by up
  * to max_len tokens. Its id. */
 int kvcache_branch(struct kvcache *kv, int root, int max_len);

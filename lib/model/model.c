@@ -167,7 +167,7 @@ uint64_t model_hash(const struct model *m) {
     struct hash h = hash_start();
     json_t *cfg = config_json(&m->cfg);
     char *text = json_dumps(cfg, JSON_COMPACT | JSON_SORT_KEYS);
-    uint64_t data = params_hash(&m->p, m->p.data);
+    uint64_t data = m->p.hash ? m->p.hash : params_hash(&m->p, m->p.data);
 
     hash_string(&h, text);
     hash_bytes(&h, &data, sizeof data);

@@ -56,7 +56,7 @@ int model_save(const struct model *m, const char *dir, struct err *err);
 
 /* A model without adapter in this type, to which its parameters are rounded, those in memory too. 0, or -1 if
  * one is beyond the type's range. */
-int model_save_as(const struct model *m, enum safetensors_type type, const char *dir, struct err *err);
+int model_save_as(struct model *m, enum safetensors_type type, const char *dir, struct err *err);
 
 void model_free(struct model *m);
 

@@ -66,9 +66,21 @@ static int load_data(const struct model *m, const char *dir, struct err *err) {
     return r;
 }
 
-static struct model *load_plain(const char *dir, struct err *err) {
+static int map_data(struct model *m, const char *dir, struct err *err) {
+    struct buf path = { 0 };
+    int r;
+
+    buf_printf(&path, "%s/model.safetensors", dir);
+    r = access(path.s, F_OK) ? 0 : params_map(&m->p, path.s, err);
+    buf_free(&path);
+    return r;
+}
+
+/* A model that is to be trained gets memory of its own. */
+static struct model *load_plain(const char *dir, bool trained, struct err *err) {
     struct config cfg;
     struct model *m;
+    int bad;
 
     if (config_load(&cfg, dir, err)) return NULL;
     if (model_fits(&cfg, sizeof(real), err)) {
@@ -76,10 +88,13 @@ static struct model *load_plain(const char *dir, struct err *err) {
         return NULL;
     }
     m = model_layout(&cfg);
-    if (!load_data(m, dir, err)) {      /* nothing large is allocated for files that do not fit */
+    bad = load_data(m, dir, err);       /* nothing large is allocated for files that do not fit */
+    if (!bad && !trained) bad = map_data(m, dir, err);
+    if (!bad && !m->p.data) {
         m->p.data = params_block(&m->p);
-        if (!load_data(m, dir, err)) return m;
+        bad = load_data(m, dir, err);
     }
+    if (!bad) return m;
     model_free(m);
     return NULL;
 }
@@ -88,9 +103,9 @@ static struct model *load(const char *dir, bool trained, struct err *err) {
     struct model *m;
     char *base;
 
-    if (!lora_is_adapter(dir)) return load_plain(dir, err);
+    if (!lora_is_adapter(dir)) return load_plain(dir, trained, err);
     if (!(base = lora_base(dir, err))) return NULL;
-    m = load_plain(base, err);
+    m = load_plain(base, trained, err);
     if (m && lora_load(m, dir, trained, err)) {
         model_free(m);
         m = NULL;
@@ -112,17 +127,22 @@ struct model *model_load(const char *dir, struct err *err) {
     return m;
 }
 
-int model_save_as(const struct model *m, enum safetensors_type type, const char *dir, struct err *err) {
+static int save_plain(const struct model *m, enum safetensors_type type, const char *dir, struct err *err) {
     static const char *const names[] = { [ST_F32] = "float32", [ST_F16] = "float16", [ST_BF16] = "bfloat16" };
     struct buf path = { 0 };
-    int r = type == ST_F32 ? 0 : params_round(&m->p, m->p.data, type, err);
+    int r;
 
     buf_printf(&path, "%s/model.safetensors", dir);
-    if (!r) r = params_save(&m->p, m->p.data, type, path.s, err);
+    r = params_save(&m->p, m->p.data, type, path.s, err);
     buf_free(&path);
     return r ? r : config_save(&m->cfg, dir, names[type], err);
 }
 
+int model_save_as(struct model *m, enum safetensors_type type, const char *dir, struct err *err) {
+    m->p.hash = 0;
+    return type != ST_F32 && params_round(&m->p, m->p.data, type, err) ? -1 : save_plain(m, type, dir, err);
+}
+
 int model_save(const struct model *m, const char *dir, struct err *err) {
-    return m->lora ? lora_save(m, dir, err) : model_save_as(m, ST_F32, dir, err);
+    return m->lora ? lora_save(m, dir, err) : save_plain(m, ST_F32, dir, err);
 }

@@ -34,6 +34,9 @@ struct params {
     size_t n_params;                /* without the gaps */
     size_t n_block;                 /* reals in a block */
     real *data;                     /* the parameters; NULL: a layout alone */
+    void *map;                      /* the file that data lies in; NULL: data is memory of its own */
+    size_t map_size;
+    uint64_t hash;                  /* of data as the map has it; 0: not known, or data was written since */
 };
 
 /* Appends a tensor, with a gap before it unless it is joined. The caller sets name and flags. */
@@ -61,6 +64,11 @@ int params_round(const struct params *p, real *block, enum safetensors_type type
 int params_save(const struct params *p, const real *block, enum safetensors_type type, const char *path,
                 struct err *err);
 int params_load(const struct params *p, real *block, const char *path, struct err *err);
+
+/* If the numbers of a file, which params_load has looked at, lie as a block's, as those of our own files in F32 do
+ * where tensors are whole lines, data becomes the mapped file, of which only what is written gets copied.
+ * Otherwise data stays NULL. 0 or -1. */
+int params_map(struct params *p, const char *path, struct err *err);
 
 /* Reads the tensors that one file of several holds, and marks them in have[n_tensors]. 0 or -1. */
 int params_load_part(const struct params *p, real *block, const char *path, bool *have, struct err *err);

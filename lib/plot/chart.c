@@ -10,17 +10,16 @@
 #include "plot/chart_own.h"
 
 static int ask(struct chart_fields *fields, const char *list, struct err *err) {
-    size_t panel = 0, part = 0;
+    size_t panel = 0;
 
     for (const char *s = list;; s++) {
         size_t n = strcspn(s, ",+");
 
         if (!n) return err_set(err, "a field's name is empty");
         fields->field = mem_grow(fields->field, fields->n, &fields->cap, sizeof *fields->field);
-        fields->field[fields->n++] = (struct chart_field){ strndup(s, n), panel, part, false };
+        fields->field[fields->n++] = (struct chart_field){ strndup(s, n), panel, false };
         s += n;
         if (!*s) return 0;
-        part = *s == '+' ? part + 1 : 0;
         if (*s == ',') panel++;
     }
 }
@@ -28,7 +27,8 @@ static int ask(struct chart_fields *fields, const char *list, struct err *err) {
 int chart_open(struct chart *c, const char *fields, size_t files, struct err *err) {
     static const char *const own[CHART_KINDS] = {
         [CHART_RUNS] = "hr1", [CHART_PAIRS] = "difference", [CHART_POSITIONS] = "hr1",
-        [CHART_STRATA] = "hr1", [CHART_STEPS] = "reward,loss+eval_loss"
+        [CHART_STRATA] = "hr1", [CHART_STEPS] = "reward,rewards/*/mean,loss+eval_loss,kl,entropy,completions/mean_length,"
+                        "eval_hr1+eval_hr1_text"
     };
 
     c->files = files;
@@ -57,7 +57,8 @@ struct chart_panel *chart_panel_of(struct chart *c, enum chart_kind kind,
     p = &c->panel[c->n++];
     *p = (struct chart_panel){ .kind = kind, .place = f->panel };
     for (size_t i = 0; i < fields->n; i++)
-        if (fields->field[i].panel == f->panel) chart_name(&p->parts, fields->field[i].name);
+        if (fields->field[i].panel == f->panel && !strchr(fields->field[i].name, '*'))
+            chart_name(&p->parts, fields->field[i].name);
     return p;
 }
 

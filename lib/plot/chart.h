@@ -41,10 +41,10 @@ struct chart_panel {
     size_t n, cap;
 };
 
-/* A field to draw: which panel among those of its kind, and which part of it. */
+/* A field to draw, and in which panel among those of its kind. One with a * stands for all whose names fit. */
 struct chart_field {
     char *name;
-    size_t panel, part;
+    size_t panel;
     bool seen;                  /* some record has a number there */
 };
 
@@ -65,8 +65,8 @@ struct chart {
     size_t smooth;              /* steps of a mean, from 1 */
 };
 
-/* Prepares a zeroed chart to read `files` files for the fields "a,b+c": a panel for each that a comma
- * sets apart, which several may share; NULL: each kind's own. Returns 0, or -1: the list is wrong. */
+/* Prepares a zeroed chart to read `files` files for the fields "a,b+c,d*": a panel for each that a comma
+ * sets apart, which several may share, as do those that a * finds; NULL: each kind's own. Returns 0, or -1: the list is wrong. */
 int chart_open(struct chart *c, const char *fields, size_t files, struct err *err);
 
 /* Adds the records of a file ("-": stdin), which is called `name`. Returns 0, or -1 and *line. */

@@ -1,12 +1,15 @@
 /* chart — reading: which kind a record is of, whose mark it makes, and under which heading. */
+#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "io/jsonl.h"
 #include "plot/chart.h"
 #include "plot/chart_own.h"
 
+enum { FOUND = 64 };        /* fields, with those that a * finds: rl-update has 32 parts of a reward */
 enum { FAR = 100 };         /* 10^FAR: greater numbers leave no room for scales */
 
 static bool has(const json_t *rec, const char *field) {
@@ -107,6 +110,30 @@ static int place(struct chart *c, const json_t *rec, enum chart_kind kind, const
     return 0;
 }
 
+static bool is_known(const struct chart_fields *fields, const char *name, size_t panel) {
+    for (size_t i = 0; i < fields->n; i++)
+        if (fields->field[i].panel == panel && !strcmp(fields->field[i].name, name)) return true;
+    return false;
+}
+
+/* Adds the numbers of a record that fit a field with a *. */
+static void find(struct chart_fields *fields, const json_t *rec) {
+    for (size_t i = 0; i < fields->n; i++) {
+        const struct chart_field f = fields->field[i];
+        const char *name;
+        json_t *value;
+
+        if (!strchr(f.name, '*')) continue;
+        json_object_foreach((json_t *)rec, name, value) {
+            if (!json_is_number(value) || strchr(name, '*') || fnmatch(f.name, name, 0)) continue;
+            fields->field[i].seen = true;
+            if (fields->n >= FOUND || is_known(fields, name, f.panel)) continue;
+            fields->field = mem_grow(fields->field, fields->n, &fields->cap, sizeof *fields->field);
+            fields->field[fields->n++] = (struct chart_field){ mem_strdup(name), f.panel, false };
+        }
+    }
+}
+
 /* Adds the marks of a record: one for each field that it has. */
 static int add_record(struct chart *c, const json_t *rec, const char *file, struct buf *heading,
                       struct err *err) {
@@ -115,6 +142,7 @@ static int add_record(struct chart *c, const json_t *rec, const char *file, stru
     struct chart_mark m = { 0 };
 
     if (place(c, rec, kind, file, &m, heading, err)) return -1;
+    find(fields, rec);
     for (struct chart_field *f = fields->field; f < fields->field + fields->n; f++) {
         struct chart_panel *p;
 
@@ -124,7 +152,7 @@ static int add_record(struct chart *c, const json_t *rec, const char *file, stru
         if (isnan(m.y) && (kind == CHART_POSITIONS || kind == CHART_STEPS)) continue;
         p = chart_panel_of(c, kind, f);
         m.group = chart_name(&p->groups, buf_text(heading));
-        m.part = f->part;
+        m.part = chart_name(&p->parts, f->name);
         chart_add(p, m);
     }
     return 0;

@@ -1,4 +1,5 @@
-/* group — one round feeds every live sequence what it has to read: prompts in full, samples a token. */
+/* group — one round feeds every sequence what it has to read: prompts in full, samples a token. A sample
+ * that ends gives its place to the next, of its own group or of the next prompt. */
 #include "rl/group.h"
 
 #include <stdlib.h>
@@ -15,6 +16,24 @@
 #include "train/checkpoint.h"
 #include "train/rundir.h"
 
+enum { LOOKAHEAD = 8 };                 /* groups open for each that fits the batch: the slow hold up the others */
+
+/* One prompt and its samples. */
+struct group {
+    json_t *rec;
+    struct slots slots;
+    struct bpe_ids prompt;
+    struct trace *traces;
+    int root;                           /* -1: not read yet */
+    int started, left;                  /* samples that had a place; that are not done */
+};
+
+/* A sample that is decoded. */
+struct place {
+    struct group *group;
+    int sample, branch;
+};
+
 struct sampler {
     const struct group_options *o;
     struct pool *pool;
@@ -26,22 +45,24 @@ struct sampler {
     struct trace_rules rules;
     struct sample_dist *dists;          /* of each thread */
     char hash[17];
+    struct group *ring;                 /* [window]: `open` groups from `first` on, in order of input */
+    int window, first, open;
+    struct place *places;               /* [batch], those taken in front */
+    int taken;
+    struct head {                       /* the last prompt read: the next may begin like it */
+        struct bpe_ids prompt;
+        int root;                       /* -1: none */
+        bool over;                      /* its group has gone */
+    } head;
+    /* One round's rows. */
     real *logits;                       /* [rows, vocab] */
     struct kv_feed *feeds;
+    size_t rows;
     struct taker {
         struct trace *trace;
-        const real *logits;
-    } *takers;                          /* the traces that take logits in this round */
-    size_t rows;
-};
-
-/* One prompt of a block. */
-struct group {
-    struct slots slots;
-    struct bpe_ids prompt;
-    struct trace *traces;
-    int *branch;                        /* of each trace */
-    int root;
+        int row;
+    } *takers;                          /* the traces that take logits */
+    size_t takers_cap;
 };
 
 static int load_parts(struct sampler *s, const char *dir, struct err *err) {
@@ -72,6 +93,10 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
         return NULL;
     }
     s->kv = kvcache_new(s->model, pool);
+    s->window = LOOKAHEAD * (int)((o->batch + o->samples - 1) / o->samples);
+    s->ring = mem_calloc((size_t)s->window, sizeof *s->ring);
+    s->places = mem_calloc((size_t)o->batch, sizeof *s->places);
+    s->head.root = -1;
     s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
@@ -79,8 +104,21 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     return s;
 }
 
+static struct group *nth(const struct sampler *s, int i) {
+    return &s->ring[(s->first + i) % s->window];
+}
+
+static void end_group(struct sampler *s, struct group *g) {
+    for (int k = 0; g->traces && k < s->o->samples; k++) trace_free(&g->traces[k]);
+    free(g->traces);
+    free(g->prompt.id);
+    slots_free(&g->slots);
+    json_decref(g->rec);
+}
+
 void sampler_free(struct sampler *s) {
     if (!s) return;
+    for (int i = 0; i < s->open; i++) end_group(s, nth(s, i));
     kvcache_free(s->kv);
     model_free(s->model);
     chat_free(s->chat);
@@ -88,6 +126,9 @@ void sampler_free(struct sampler *s) {
     stop_free(&s->rules.stop);
     for (int i = 0; s->dists && i < pool_threads(s->pool); i++) sample_dist_free(&s->dists[i]);
     free(s->dists);
+    free(s->ring);
+    free(s->places);
+    free(s->head.prompt.id);
     free(s->logits);
     free(s->feeds);
     free(s->takers);
@@ -99,7 +140,6 @@ static void reserve(struct sampler *s, size_t rows) {
     s->rows = rows;
     s->logits = mem_realloc(s->logits, rows * (size_t)s->model->cfg.vocab, sizeof *s->logits);
     s->feeds = mem_realloc(s->feeds, rows, sizeof *s->feeds);
-    s->takers = mem_realloc(s->takers, rows, sizeof *s->takers);
 }
 
 /* Tokens a branch may have: the completion, or the second run's, and a forced answer. */
@@ -137,126 +177,181 @@ static int read_stream(const struct sampler *s, struct rng *rng, const struct bp
     return 0;
 }
 
-static int start_group(struct sampler *s, struct group *g, const json_t *rec, struct err *err) {
+static int start_group(struct sampler *s, struct group *g, struct err *err) {
     const struct config *cfg = &s->model->cfg;
     struct rng rng;
 
-    memset(g, 0, sizeof *g);
-    g->root = -1;
-    if (read_prompt(s, &g->prompt, rec, err) || read_stream(s, &rng, &g->prompt, rec, err) ||
-        (json_object_get(rec, "slots") && slots_read(&g->slots, s->bpe, rec, err)))
+    if (read_prompt(s, &g->prompt, g->rec, err) || read_stream(s, &rng, &g->prompt, g->rec, err) ||
+        (json_object_get(g->rec, "slots") && slots_read(&g->slots, s->bpe, g->rec, err)))
         return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
         return err_set(err, "a prompt of %zu tokens and %ld more do not fit the model's %d positions",
                        g->prompt.n, s->o->limit, cfg->max_positions);
-    g->traces = mem_calloc((size_t)s->o->samples, sizeof *g->traces);
-    g->branch = mem_alloc((size_t)s->o->samples, sizeof *g->branch);
-    for (int k = 0; k < s->o->samples; k++) {
+    g->left = (int)s->o->samples;
+    g->traces = mem_calloc((size_t)g->left, sizeof *g->traces);
+    for (int k = 0; k < g->left; k++) {
         struct rng own = rng;
 
         own.stream ^= rng_bits(0, 0, (uint64_t)k);
         trace_start(&g->traces[k], &s->rules, &g->slots, &g->prompt, own);
-        g->branch[k] = -1;
     }
     return 0;
 }
 
-static void end_group(struct sampler *s, struct group *g) {
-    for (int k = 0; g->traces && k < s->o->samples; k++) {
-        if (g->branch[k] >= 0) kvcache_release(s->kv, g->branch[k]);
-        trace_free(&g->traces[k]);
+int sampler_add(struct sampler *s, json_t *rec, struct err *err) {
+    struct group *g = nth(s, s->open);
+
+    *g = (struct group){ .rec = rec, .root = -1 };
+    if (!start_group(s, g, err)) return s->open++, 0;
+    end_group(s, g);
+    return -1;
+}
+
+bool sampler_wants(const struct sampler *s) {
+    long samples = s->taken;
+
+    for (int i = 0; i < s->open; i++)
+        if (nth(s, i)->left) samples += s->o->samples - nth(s, i)->started;
+    return samples <= s->o->batch && s->open < s->window;
+}
+
+/* The last of a group takes the root along, unless the next prompt may begin like it. */
+static void leave(struct sampler *s, struct group *g) {
+    if (--g->left) return;
+    if (g->root == s->head.root) s->head.over = true;
+    else kvcache_release(s->kv, g->root);
+}
+
+static bool is_done(const struct trace *t) {
+    return t->mode == TRACE_DONE;
+}
+
+/* Samples that wait come into the places that are free; those whose first token was their last need none. */
+static void fill_places(struct sampler *s) {
+    for (int i = 0; i < s->open; i++) {
+        struct group *g = nth(s, i);
+
+        while (g->root >= 0 && g->started < s->o->samples && s->taken < s->o->batch) {
+            int k = g->started++;
+
+            if (is_done(&g->traces[k])) leave(s, g);
+            else s->places[s->taken++] = (struct place){ g, k, kvcache_branch(s->kv, g->root, branch_length(s, g)) };
+        }
     }
-    if (g->traces && g->root >= 0) kvcache_release(s->kv, g->root);
-    free(g->traces);
-    free(g->branch);
-    free(g->prompt.id);
-    slots_free(&g->slots);
+}
+
+static void clear_places(struct sampler *s) {
+    int n = 0;
+
+    for (int i = 0; i < s->taken; i++) {
+        const struct place *p = &s->places[i];
+
+        if (is_done(&p->group->traces[p->sample])) {
+            kvcache_release(s->kv, p->branch);
+            leave(s, p->group);
+        } else {
+            s->places[n++] = *p;
+        }
+    }
+    s->taken = n;
+}
+
+static struct kv_feed sample_feed(struct sampler *s, struct place *p) {
+    const struct trace *t = &p->group->traces[p->sample];
+    struct kv_feed f;
+
+    if (t->restart) {
+        kvcache_release(s->kv, p->branch);
+        p->branch = kvcache_branch(s->kv, p->group->root, branch_length(s, p->group));
+    }
+    f.id = p->branch;
+    f.n = trace_feed(t, &f.tokens);
+    return f;
+}
+
+/* Opens the group's root, which has read already what its prompt shares with the last one's beginning. */
+static struct kv_feed prompt_feed(struct sampler *s, struct group *g) {
+    const struct bpe_ids *p = &g->prompt, *h = &s->head.prompt;
+    size_t same = 0;
+
+    while (same + 1 < p->n && same < h->n && p->id[same] == h->id[same]) same++;
+    g->root = kvcache_root_like(s->kv, s->head.root, (int)same, (int)p->n);
+    return (struct kv_feed){ g->root, p->id + same, (int)(p->n - same) };
+}
+
+static void set_head(struct sampler *s, const struct group *g) {
+    struct head *h = &s->head;
+
+    if (h->over) kvcache_release(s->kv, h->root);
+    h->root = g->root;
+    h->over = false;
+    h->prompt.n = 0;
+    for (size_t i = 0; i < g->prompt.n; i++) bpe_push(&h->prompt, g->prompt.id[i]);
 }
 
 static void take_one(void *ctx, int task, int worker) {
     const struct sampler *s = ctx;
+    const struct taker *t = &s->takers[task];
 
-    trace_take(s->takers[task].trace, s->takers[task].logits, &s->dists[worker]);
+    trace_take(t->trace, s->logits + (size_t)t->row * (size_t)s->model->cfg.vocab, &s->dists[worker]);
 }
 
-/* Reads all prompts; every sample takes the logits behind its own. */
-static void read_prompts(struct sampler *s, struct group *g, int n) {
-    size_t vocab = (size_t)s->model->cfg.vocab;
-    int samples = (int)s->o->samples;
-
-    for (int i = 0; i < n; i++) {
-        g[i].root = kvcache_root(s->kv, (int)g[i].prompt.n);
-        s->feeds[i] = (struct kv_feed){ g[i].root, g[i].prompt.id, (int)g[i].prompt.n };
-    }
-    kvcache_feed(s->kv, s->feeds, n, s->logits);
-    for (int i = 0; i < n * samples; i++) {
-        struct group *own = &g[i / samples];
-        const real *logits = s->logits + (size_t)(i / samples) * vocab;
-
-        own->branch[i % samples] = kvcache_branch(s->kv, own->root, branch_length(s, own));
-        s->takers[i] = (struct taker){ &own->traces[i % samples], logits };
-    }
-    pool_run(s->pool, n * samples, take_one, s);
+static void add_taker(struct sampler *s, int n, struct trace *t, int row) {
+    s->takers = mem_grow(s->takers, (size_t)n, &s->takers_cap, sizeof *s->takers);
+    s->takers[n] = (struct taker){ t, row };
 }
 
-/* Adds what sample k of the group has to read next. Returns whether it is still alive. */
-static bool add_feed(struct sampler *s, struct group *g, int k, int row) {
-    struct kv_feed *f = &s->feeds[row];
-    struct trace *t = &g->traces[k];
+bool sampler_step(struct sampler *s) {
+    const struct group *last = NULL;
+    int rows = 0, takers = 0;
 
-    f->n = trace_feed(t, &f->tokens);
-    if (!f->n) {
-        if (g->branch[k] >= 0) kvcache_release(s->kv, g->branch[k]);
-        g->branch[k] = -1;
-        return false;
+    fill_places(s);
+    reserve(s, (size_t)s->taken + (size_t)s->open);
+    for (int i = 0; i < s->taken; i++, rows++) {
+        struct place *p = &s->places[i];
+
+        s->feeds[rows] = sample_feed(s, p);
+        add_taker(s, takers++, &p->group->traces[p->sample], rows);
     }
-    if (t->restart) {
-        kvcache_release(s->kv, g->branch[k]);
-        g->branch[k] = kvcache_branch(s->kv, g->root, branch_length(s, g));
+    /* The first prompt is read alone, so that all others begin with what they share with it. */
+    for (int i = 0; i < s->open && !(last && s->head.root < 0); i++) {
+        struct group *g = nth(s, i);
+
+        if (g->root >= 0) continue;
+        s->feeds[rows] = prompt_feed(s, g);
+        for (int k = 0; k < s->o->samples; k++) add_taker(s, takers++, &g->traces[k], rows);
+        last = g;
+        rows++;
     }
-    f->id = g->branch[k];
+    if (!rows) return false;
+    kvcache_feed(s->kv, s->feeds, rows, s->logits);
+    pool_run(s->pool, takers, take_one, s);
+    if (last) set_head(s, last);
+    clear_places(s);
     return true;
 }
 
-/* One round over all living samples of the block. Returns how many there were. */
-static int decode_round(struct sampler *s, struct group *g, int n) {
-    size_t vocab = (size_t)s->model->cfg.vocab;
-    int rows = 0, samples = (int)s->o->samples;
-
-    for (int i = 0; i < n * samples; i++) {
-        struct group *own = &g[i / samples];
-
-        if (!add_feed(s, own, i % samples, rows)) continue;
-        s->takers[rows] = (struct taker){ &own->traces[i % samples], s->logits + (size_t)rows * vocab };
-        rows++;
-    }
-    if (rows) kvcache_feed(s->kv, s->feeds, rows, s->logits);
-    pool_run(s->pool, rows, take_one, s);
-    return rows;
-}
-
-static void add_samples(const struct sampler *s, const struct group *g, json_t *rec) {
-    const char *form = json_string_value(json_object_get(rec, "form"));
+static void add_samples(const struct sampler *s, const struct group *g) {
+    const char *form = json_string_value(json_object_get(g->rec, "form"));
     json_t *samples = json_array();
 
     for (int k = 0; k < s->o->samples; k++)
         json_array_append_new(samples, trace_json(&g->traces[k], form && !strcmp(form, "rate")));
-    json_object_set_new(rec, "model", json_string(s->hash));
-    if (s->o->weights == PACKED_FP32) json_object_del(rec, "weights");
-    else json_object_set_new(rec, "weights", json_string(packed_name(s->o->weights)));
-    json_object_set_new(rec, "samples", samples);
+    json_object_set_new(g->rec, "model", json_string(s->hash));
+    if (s->o->weights == PACKED_FP32) json_object_del(g->rec, "weights");
+    else json_object_set_new(g->rec, "weights", json_string(packed_name(s->o->weights)));
+    json_object_set_new(g->rec, "samples", samples);
 }
 
-int sampler_run(struct sampler *s, json_t *const *recs, int n, struct err *err) {
-    struct group *g = mem_calloc((size_t)n, sizeof *g);
-    int good = 0;
+json_t *sampler_next(struct sampler *s) {
+    struct group *g = nth(s, 0);
+    json_t *rec;
 
-    reserve(s, (size_t)n * (size_t)s->o->samples);
-    while (good < n && !start_group(s, &g[good], recs[good], err)) good++;
-    if (good) read_prompts(s, g, good);
-    while (good && decode_round(s, g, good) > 0) continue;
-    for (int i = 0; i < good; i++) add_samples(s, &g[i], recs[i]);
-    for (int i = 0; i < n; i++) end_group(s, &g[i]);
-    free(g);
-    return good;
+    if (!s->open || g->left) return NULL;
+    add_samples(s, g);
+    rec = json_incref(g->rec);
+    end_group(s, g);
+    s->first = (s->first + 1) % s->window;
+    s->open--;
+    return rec;
 }

@@ -68,18 +68,18 @@ static void command_free(void *state) {
 
 const struct teacher_kind teacher_command = { command_ask, command_wait, command_free };
 
-/* A model of ours answers all that is asked at once. */
+/* A model of ours answers what is asked side by side. */
 struct own_model {
     struct group_options g;
     struct pool *pool;
     struct sampler *sampler;
-    struct questions asked, done;
+    struct questions asked, begun, done;
 };
 
 void *teacher_model_new(const struct teacher_options *o, struct err *err) {
     struct own_model *m = mem_calloc(1, sizeof *m);
 
-    m->g = (struct group_options){ .samples = 1, .limit = o->max_tokens, .no_scores = true, .seed = o->seed,
+    m->g = (struct group_options){ .samples = 1, .limit = o->max_tokens, .no_scores = true, .batch = 64, .seed = o->seed,
                                    .sampling = { .penalty = 1, .temperature = o->temperature, .top_p = 1 } };
     m->pool = pool_new((int)o->threads);
     if ((m->sampler = sampler_new(o->model, &m->g, m->pool, err))) return m;
@@ -103,37 +103,33 @@ static json_t *answer_of(const json_t *rec) {
                      (json_int_t)json_array_size(logprobs));
 }
 
-/* Samples for all questions, but for those behind one that fails. */
-static void answer_all(struct own_model *m) {
-    int n = 0, good;
-    json_t **recs;
-    struct err err;
+/* Questions go to the sampler while it wants more; one that it cannot read is done at once. */
+static void ask_sampler(struct own_model *m) {
+    while (m->asked.first && sampler_wants(m->sampler)) {
+        struct question *q = questions_take(&m->asked);
+        json_t *rec = json_pack("{s:O, s:O}", "prompt", json_object_get(q->request, "messages"), "seed",
+                                json_object_get(q->request, "seed"));
 
-    for (const struct question *q = m->asked.first; q; q = q->next) n++;
-    recs = mem_calloc((size_t)n, sizeof *recs);
-    n = 0;
-    for (const struct question *q = m->asked.first; q; q = q->next)
-        recs[n++] = json_pack("{s:O, s:O}", "prompt", json_object_get(q->request, "messages"), "seed",
-                              json_object_get(q->request, "seed"));
-    good = sampler_run(m->sampler, recs, n, &err);
-    for (int i = 0; i < n; i++) {
-        if (i <= good) {
-            struct question *q = questions_take(&m->asked);
-
-            if (i < good) q->answer = answer_of(recs[i]);
-            else q->err = err;
-            questions_add(&m->done, q);
-        }
-        json_decref(recs[i]);
+        questions_add(sampler_add(m->sampler, rec, &q->err) ? &m->done : &m->begun, q);
     }
-    free(recs);
 }
 
 static struct question *model_wait(void *state, long *again) {
     struct own_model *m = state;
+    json_t *rec;
 
     (void)again;
-    if (!m->done.first) answer_all(m);
+    while (!m->done.first && (m->asked.first || m->begun.first)) {
+        ask_sampler(m);
+        sampler_step(m->sampler);
+        while ((rec = sampler_next(m->sampler))) {
+            struct question *q = questions_take(&m->begun);
+
+            q->answer = answer_of(rec);
+            questions_add(&m->done, q);
+            json_decref(rec);
+        }
+    }
     return questions_take(&m->done);
 }
 
@@ -143,6 +139,7 @@ static void model_free(void *state) {
     sampler_free(m->sampler);
     pool_free(m->pool);
     questions_free(&m->asked);
+    questions_free(&m->begun);
     questions_free(&m->done);
     free(m);
 }

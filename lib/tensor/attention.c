@@ -54,11 +54,13 @@ void attn_pack(real *blocks, const real *qkv, const struct attn_span *span,
     }
 }
 
-/* Queries first .. first+n-1, counted over rows and heads, scaled, into the tile. */
-static void tile_open(struct tile *t, const struct attn_queries *a, int first, int n) {
+/* Queries from `first` on, counted over rows and heads, scaled, into the tile. */
+static void tile_open(struct tile *t, const struct attn_queries *a, const struct attn_branch *branches,
+                      int first) {
     real scale = (real)(1 / sqrt((double)a->hs));
+    int n = a->n * a->group - first;
 
-    t->n = n;
+    t->n = n = n < TILE ? n : TILE;
     t->width = width_of(a->hs);
     memset(t->o, 0, (size_t)n * t->width * sizeof *t->o);
     for (int e = 0; e < n; e++) {
@@ -67,21 +69,24 @@ static void tile_open(struct tile *t, const struct attn_queries *a, int first, i
         real *to = t->q + (size_t)e * t->width;
 
         for (int d = 0; d < a->hs; d++) to[d] = q[d] * scale;
-        t->pos[e] = a->pos + row;
+        t->pos[e] = branches ? branches[row].pos : a->pos + row;
         t->m[e] = -INFINITY;
         t->l[e] = 0;
     }
 }
 
-/* One block of keys, whose first has position `base`. */
-static void tile_block(struct tile *t, const real *block, int base, int hs, const struct kernels *k) {
+/* One block of keys, whose first has position `base`, for queries begin .. end-1. */
+static void tile_block(struct tile *t, int begin, int end, const real *block, int base, int hs,
+                       const struct kernels *k) {
     const real *values = block + (size_t)ATTN_BLOCK * t->width;
-    int keys = t->pos[t->n - 1] + 1 - base;
+    real *of_begin = t->s + (size_t)begin * ATTN_BLOCK;
+    size_t at = (size_t)begin * t->width;
+    int keys = t->pos[end - 1] + 1 - base, n = end - begin;
 
     if (keys > ATTN_BLOCK) keys = ATTN_BLOCK;
-    memset(t->s, 0, (size_t)t->n * ATTN_BLOCK * sizeof *t->s);
-    k->tile_mac(t->s, ATTN_BLOCK, t->q, t->width, 1, block, ATTN_BLOCK, t->n, ATTN_BLOCK, hs);
-    for (int e = 0; e < t->n; e++) {
+    memset(of_begin, 0, (size_t)n * ATTN_BLOCK * sizeof *t->s);
+    k->tile_mac(of_begin, ATTN_BLOCK, t->q + at, t->width, 1, block, ATTN_BLOCK, n, ATTN_BLOCK, hs);
+    for (int e = begin; e < end; e++) {
         real *s = t->s + (size_t)e * ATTN_BLOCK, factor;
         int valid = t->pos[e] + 1 - base;
 
@@ -92,7 +97,7 @@ static void tile_block(struct tile *t, const real *block, int base, int hs, cons
         factor = k->softmax_block(s, ATTN_BLOCK, valid < ATTN_BLOCK ? valid : ATTN_BLOCK, &t->m[e], &t->l[e]);
         if (base) k->scale(t->o + (size_t)e * t->width, factor, t->width);
     }
-    k->tile_mac(t->o, t->width, t->s, ATTN_BLOCK, 1, values, t->width, t->n, t->width, keys);
+    k->tile_mac(t->o + at, t->width, of_begin, ATTN_BLOCK, 1, values, t->width, n, t->width, keys);
 }
 
 static void tile_close(const struct tile *t, const struct attn_queries *a, int first) {
@@ -112,14 +117,33 @@ void attn_forward(const struct attn_queries *a, const struct attn_keys *keys) {
     struct tile t;
 
     for (int first = 0; first < a->n * a->group; first += TILE) {
-        int left = a->n * a->group - first;
-
-        tile_open(&t, a, first, left < TILE ? left : TILE);
+        tile_open(&t, a, NULL, first);
         for (int b = 0; b * ATTN_BLOCK <= t.pos[t.n - 1]; b++) {
             const real *block = b < keys->root_blocks ? keys->root + b * size
                                                       : keys->own + (b - keys->root_blocks) * size;
 
-            tile_block(&t, block, b * ATTN_BLOCK, a->hs, k);
+            tile_block(&t, 0, t.n, block, b * ATTN_BLOCK, a->hs, k);
+        }
+        tile_close(&t, a, first);
+    }
+}
+
+void attn_forward_branches(const struct attn_queries *a, const real *root, int root_blocks,
+                           const struct attn_branch *branches) {
+    const struct kernels *k = kernels_get();
+    size_t size = attn_block_size(a->hs);
+    struct tile t;
+
+    for (int first = 0; first < a->n * a->group; first += TILE) {
+        tile_open(&t, a, branches, first);
+        for (int b = 0; b < root_blocks; b++)
+            tile_block(&t, 0, t.n, root + b * size, b * ATTN_BLOCK, a->hs, k);
+        for (int e = 0, end; e < t.n; e = end) {
+            int row = (first + e) / a->group, next = (row + 1) * a->group - first;
+
+            end = next < t.n ? next : t.n;
+            for (int b = root_blocks; b * ATTN_BLOCK <= t.pos[e]; b++)
+                tile_block(&t, e, end, branches[row].own + (b - root_blocks) * size, b * ATTN_BLOCK, a->hs, k);
         }
         tile_close(&t, a, first);
     }

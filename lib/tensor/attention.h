@@ -41,6 +41,15 @@ struct attn_queries {
 };
 void attn_forward(const struct attn_queries *a, const struct attn_keys *keys);
 
+/* The same bits for rows of which each belongs to another branch of one root: row r has position
+ * branches[r].pos, not a->pos + r. The root's blocks are read once for many. */
+struct attn_branch {
+    const real *own;
+    int pos;
+};
+void attn_forward_branches(const struct attn_queries *a, const real *root, int root_blocks,
+                           const struct attn_branch *branches);
+
 /* Packed rows: qkv[T, (heads + 2 kv_heads) * hs] holds each row's queries, keys, values. A sequence of
  * `len` rows from `start` on goes on after `root_len` rows from `root_start` on (0: none). */
 struct attn_span {

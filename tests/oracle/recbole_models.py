@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 
+torch.set_flush_denormal(True)      # moments that fade away cost torch most of its time otherwise
 for old, new in dict(bool8="bool_", float_="float64", complex_="complex128", unicode_="str_").items():
     setattr(np, old, getattr(np, new))      # names that RecBole 1.2.1 still uses
 from recbole.config import Config                                   # noqa: E402

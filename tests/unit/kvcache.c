@@ -1,5 +1,6 @@
 /* kvcache — log-probabilities of decoding have the bits of the decoder's, whatever the batch: token by
- * token, in pieces, with a shared prompt, many sequences at once, places used again, weights packed. */
+ * token, in pieces, with a shared prompt, with a prompt that begins with another's tokens, many sequences
+ * at once, places used again, weights packed. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static void draw(struct texts *t) {
     for (int g = 0; g < GROUPS; g++) {
         t->n[g] = g == 1 ? 64 : PROMPT - 11 * g;        /* one ends with a block */
         for (int i = 0; i < PROMPT; i++) t->prompt[g][i] = (int)rng_below(&r, VOCAB);
+        if (g) memcpy(t->prompt[g], t->prompt[g - 1], (g == 1 ? PROMPT : 40) * sizeof **t->prompt);
         for (int b = 0; b < BRANCHES; b++)
             for (int i = 0; i < LEN; i++) t->branch[g][b][i] = (int)rng_below(&r, VOCAB);
     }
@@ -79,6 +81,18 @@ static void by_decoder(const struct model *m, struct pool *pool, const struct te
     free(targets);
 }
 
+/* A root for the group's prompt; what it has in common with the one before it is copied from that. */
+static int open_root(struct kvcache *kv, const struct texts *t, int g, int other, int room, real *logits) {
+    int same = 0, id;
+
+    while (other >= 0 && same < t->n[g] - 1 && same < t->n[g - 1] && t->prompt[g][same] == t->prompt[g - 1][same])
+        same++;
+    id = kvcache_root_like(kv, other, same, room);
+    CHECK(kvcache_len(kv, id) == same);
+    kvcache_feed(kv, &(struct kv_feed){ id, t->prompt[g] + same, t->n[g] - same }, 1, logits);
+    return id;
+}
+
 /* The same by the cache: all sequences step together, those of odd number in pieces of two to five
  * tokens, groups with or without a shared prompt. */
 static void by_cache(const struct model *m, struct pool *pool, const struct texts *t, bool shared,
@@ -86,23 +100,21 @@ static void by_cache(const struct model *m, struct pool *pool, const struct text
     enum { N = GROUPS * BRANCHES };
     struct kvcache *kv = kvcache_new(m, pool);
     real *logits = mem_alloc((size_t)N * 5 * VOCAB, sizeof *logits), *first = mem_alloc(VOCAB, sizeof *first);
-    int ids[N], done[N] = { 0 }, left = N, waste = kvcache_root(kv, 64), junk[40] = { 0 };
+    int ids[N], done[N] = { 0 }, left = N, root = -1, waste = kvcache_root(kv, 64), junk[40] = { 0 };
 
     kvcache_feed(kv, &(struct kv_feed){ waste, junk, 40 }, 1, NULL);
     kvcache_release(kv, waste);                 /* its place serves again, old content and all */
     for (int g = 0; g < GROUPS; g++) {
-        int root = -1;
+        int before = root;
 
         for (int b = 0; b < BRANCHES; b++) {
-            if (!b || !shared) {
-                root = kvcache_root(kv, t->n[g] + (shared ? 0 : LEN));
-                kvcache_feed(kv, &(struct kv_feed){ root, t->prompt[g], t->n[g] }, 1, first);
-            }
+            if (!b || !shared) root = open_root(kv, t, g, b ? -1 : before, t->n[g] + (shared ? 0 : LEN), first);
             ids[g * BRANCHES + b] = shared ? kvcache_branch(kv, root, LEN) : root;
             lp[g][b][0] = kvcache_logprob(first, VOCAB, t->branch[g][b][0]);
         }
-        if (shared) kvcache_release(kv, root);
+        if (shared && before >= 0) kvcache_release(kv, before);
     }
+    if (shared) kvcache_release(kv, root);
     while (left) {
         struct kv_feed feeds[N];
         int who[N], n = 0, row = 0;
