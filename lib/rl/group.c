@@ -100,7 +100,7 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
-    model_pack(s->model, (enum packed_type)o->weights, pool);
+    if (o->weights != PACKED_FP32) model_pack(s->model, (enum packed_type)o->weights, pool);
     return s;
 }
 
@@ -306,6 +306,8 @@ bool sampler_step(struct sampler *s) {
     int rows = 0, takers = 0;
 
     fill_places(s);
+    /* In full precision, which packing does not change, it pays from the second token on. */
+    if (s->taken && !s->model->packing) model_pack(s->model, PACKED_FP32, s->pool);
     reserve(s, (size_t)s->taken + (size_t)s->open);
     for (int i = 0; i < s->taken; i++, rows++) {
         struct place *p = &s->places[i];

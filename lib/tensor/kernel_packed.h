@@ -57,22 +57,27 @@ INLINE vec mac_pair(vec acc, bits w, const input16 *x) {
 }
 #endif
 
-/* Rounds to nearest, ties to even, what is finite. */
-static void bf16_input(void *to, const real *x, int K) {
-    input16 *h = to;
-
-    for (int k = 0; k < K; k++) {
-        uint32_t b = (uint32_t)word(x + k);
-
-        b += 0x7fff + (b >> 16 & 1);
+/* A vector of inputs, to nearest, ties to even, what is finite. */
+INLINE void to_bf16(input16 *h, bits b) {
+    b += 0x7fff + (b >> 16 & 1);
 #if HAS_BF16
-        h[k] = (uint16_t)(b >> 16);
+    typedef uint16_t halves __attribute__((vector_size(2 * VL)));
+    halves half = __builtin_convertvector((b >> 16) & 0xffff, halves);
+
+    memcpy(h, &half, sizeof half);
 #else
-        b &= 0xffff0000;
-        memcpy(h + k, &b, sizeof b);
+    vstore(h, (vec)(b & (int32_t)0xffff0000));
 #endif
-    }
-    if (K % 2) h[K] = 0;
+}
+
+static void bf16_input(void *to, const real *x, int K) {
+    input16 *h = to, last[VL];
+    int k = 0;
+
+    for (; k + VL <= K; k += VL) to_bf16(h + k, bload(x + k));
+    if (k == K) return;
+    to_bf16(last, (bits)vload_tail(x + k, K - k, 0));
+    memcpy(h + k, last, (size_t)((K + 1) / 2 * 2 - k) * sizeof *h);
 }
 
 /* x in 8 bits: adding 1.5 * 2^23 rounds to an integer, which the last bits hold. */
@@ -80,27 +85,41 @@ INLINE bits to_bytes(vec x, float inverse) {
     return ((bits)(x * inverse + 12582912.0f) & 0x7fffff) - 0x400000;
 }
 
+#if VECTOR_BYTES == 64
+INLINE float most_of(vec v) { return _mm512_reduce_max_ps((__m512)v); }
+INLINE int32_t sum_of(bits v) { return _mm512_reduce_add_epi32((__m512i)v); }
+#else
+INLINE float most_of(vec v) { return vmax_lane(v); }
+INLINE int32_t sum_of(bits v) {
+    int32_t s = 0;
+
+    for (int i = 0; i < VL; i++) s += v[i];
+    return s;
+}
+#endif
+
 static void int8_group(struct packed_bytes *to, const real *x, int n) {
+    typedef int8_t bytes __attribute__((vector_size(VL)));
     real own[PACKED_GROUP] = { 0 };
     vec top = { 0 };
     bits sum = { 0 };
     float most, inverse;
-    int total = 0;
 
-    memcpy(own, x, (size_t)n * sizeof *x);
+    if (n < PACKED_GROUP) x = memcpy(own, x, (size_t)n * sizeof *x);
     for (int i = 0; i < PACKED_GROUP; i += VL)
-        top = vmax(top, (vec)(bload(own + i) & 0x7fffffff));
-    most = vmax_lane(top);
+        top = vmax(top, (vec)(bload(x + i) & 0x7fffffff));
+    most = most_of(top);
     to->scale = most / 127;
     inverse = most > PACKED_LEAST ? 127 / most : 0;
     for (int i = 0; i < PACKED_GROUP; i += VL) {
-        bits q = to_bytes(vload(own + i), inverse);
+        bits q = to_bytes(vload(x + i), inverse);
+
+        bytes b = __builtin_convertvector(q, bytes);
 
         sum += q;
-        for (int j = 0; j < VL; j++) to->q[i + j] = (int8_t)q[j];
+        memcpy(to->q + i, &b, sizeof b);
     }
-    for (int j = 0; j < VL; j++) total += sum[j];
-    to->start = -128 * total;
+    to->start = -128 * sum_of(sum);
 }
 
 static void int8_input(struct packed_bytes *to, const real *x, int K) {

@@ -53,6 +53,19 @@ struct packing {
 };
 
 /* Weights are rounded as inputs are. */
+static void pack_halves(uint16_t *to, const real *row, int K, int j) {
+    const struct packed_kernels *k = packed_kernels_get();
+    union { uint16_t half[PACKED_GROUP]; uint32_t word[PACKED_GROUP]; } in;
+
+    for (int at = 0; at < K; at += PACKED_GROUP) {
+        int n = K - at < PACKED_GROUP ? K - at : PACKED_GROUP;
+
+        k->bf16_input(&in, row + at, n);
+        for (int i = 0; i < n; i++)
+            to[bf16_place(at + i, j)] = k->bf16_width == 2 ? in.half[i] : (uint16_t)(in.word[i] >> 16);
+    }
+}
+
 static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
     for (int k = 0; k < K; k += PACKED_GROUP, to++) {
         struct packed_bytes group;
@@ -65,11 +78,9 @@ static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
 
 static void pack_row(const struct packed_matrix *p, void *panel, const real *row, int j) {
     real *full = panel;
-    uint16_t *half = panel;
 
     if (p->type == PACKED_INT8) pack_bytes(panel, row, p->K, j);
-    else if (p->type == PACKED_BF16)
-        for (int k = 0; k < p->K; k++) half[bf16_place(k, j)] = bf16_narrow((float)row[k]);
+    else if (p->type == PACKED_BF16) pack_halves(panel, row, p->K, j);
     else
         for (int k = 0; k < p->K; k++) full[fp32_place(k, j)] = row[k];
 }
