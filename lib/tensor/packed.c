@@ -76,25 +76,24 @@ static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
     }
 }
 
-static void pack_row(const struct packed_matrix *p, void *panel, const real *row, int j) {
-    real *full = panel;
-
-    if (p->type == PACKED_INT8) pack_bytes(panel, row, p->K, j);
-    else if (p->type == PACKED_BF16) pack_halves(panel, row, p->K, j);
-    else
-        for (int k = 0; k < p->K; k++) full[fp32_place(k, j)] = row[k];
-}
-
 static void pack_panel(void *ctx, int task, int worker) {
     const struct packing *job = ctx;
-    struct packed_matrix *p = job->p;
-    size_t bytes = panel_bytes(p->type, p->K);
+    const struct packed_matrix *p = job->p;
+    size_t bytes = panel_bytes(p->type, p->K), K = (size_t)p->K;
     char *panel = (char *)p->panels + (size_t)task * bytes;
+    const real *w = job->w + (size_t)task * PACKED_COLS * K;
+    int rows = p->N - task * PACKED_COLS;
 
     (void)worker;
+    rows = rows < PACKED_COLS ? rows : PACKED_COLS;
+    if (p->type == PACKED_FP32) {
+        gemm_panel((real *)panel, w, K, rows, p->K);
+        return;
+    }
     memset(panel, 0, bytes);            /* a scale of zero makes any byte zero */
-    for (int n = task * PACKED_COLS; n < p->N && n < (task + 1) * PACKED_COLS; n++)
-        pack_row(p, panel, job->w + (size_t)n * p->K, n % PACKED_COLS);
+    for (int j = 0; j < rows; j++)
+        if (p->type == PACKED_BF16) pack_halves((uint16_t *)panel, w + j * K, p->K, j);
+        else pack_bytes((struct packed_block *)panel, w + j * K, p->K, j);
 }
 
 void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/pool.h"
+#include "tensor/gemm.h"
 #include "tensor/real.h"
 
 enum packed_type { PACKED_FP32, PACKED_BF16, PACKED_INT8, PACKED_TYPES };
@@ -18,7 +19,7 @@ enum packed_type { PACKED_FP32, PACKED_BF16, PACKED_INT8, PACKED_TYPES };
 #define PACKED_NAMES "fp32|bf16|int8"
 const char *packed_name(int type);
 
-enum { PACKED_COLS = 32, PACKED_GROUP = 32 };
+enum { PACKED_COLS = GEMM_PANEL, PACKED_GROUP = 32 };
 #define PACKED_LEAST 1e-30f          /* inputs that are all smaller count as zero */
 
 /* w[N,K]. Rows beyond N and columns beyond K, up to whole panels and groups, are zero. Panels are
