@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 64, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
+enum { ALIGN = 64, HUGE_PAGE = 1 << 21, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -46,10 +46,11 @@ void *mem_realloc(void *p, size_t n, size_t size) {
 }
 
 void *mem_aligned(size_t n, size_t size) {
-    size_t bytes = (product(n, size) + ALIGN - 1) / ALIGN * ALIGN;
-    void *p = aligned_alloc(ALIGN, bytes);
+    size_t bytes = product(n, size), align = bytes < 2 * HUGE_PAGE ? ALIGN : HUGE_PAGE;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
 
     if (!p) out_of_memory(n, size);
+    if (align == HUGE_PAGE) madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return p;
 }
 

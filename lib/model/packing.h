@@ -18,7 +18,7 @@ struct packing {
     struct packed_matrix embed, own_head;
     const struct packed_matrix *head;      /* own_head, or embed when tied */
     struct packed_layer *layers;
-    int n;
+    char *block;                /* the panels of all */
 };
 
 /* Packs a model without adapter; m->packing is not NULL then. */

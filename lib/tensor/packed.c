@@ -1,10 +1,8 @@
 /* packed — laying out, reading back, and the tasks of a product. */
 #include "tensor/packed.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "io/half.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
@@ -96,17 +94,14 @@ static void pack_panel(void *ctx, int task, int worker) {
         else pack_bytes((struct packed_block *)panel, w + j * K, p->K, j);
 }
 
-void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool) {
-    size_t panels = (size_t)panels_of(N);
-
-    *p = (struct packed_matrix){ .type = type, .N = N, .K = K };
-    p->panels = mem_aligned(panels, panel_bytes(type, K));
-    pool_run(pool, (int)panels, pack_panel, &(struct packing){ p, w });
+size_t packed_bytes(enum packed_type type, int N, int K) {
+    return (size_t)panels_of(N) * panel_bytes(type, K);
 }
 
-void packed_free(struct packed_matrix *p) {
-    free(p->panels);
-    *p = (struct packed_matrix){ 0 };
+void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, void *panels,
+                 struct pool *pool) {
+    *p = (struct packed_matrix){ .type = type, .N = N, .K = K, .panels = panels };
+    pool_run(pool, panels_of(N), pack_panel, &(struct packing){ p, w });
 }
 
 void packed_row(const struct packed_matrix *p, int n, real *row) {

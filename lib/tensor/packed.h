@@ -43,8 +43,12 @@ struct packed_bytes {
     int32_t start;              /* -128 times the sum of q: what weights that are 128 too large give too much */
 };
 
-void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, struct pool *pool);
-void packed_free(struct packed_matrix *p);
+/* Bytes of the panels of w[N,K], a multiple of 64. */
+size_t packed_bytes(enum packed_type type, int N, int K);
+
+/* Packs w into panels[packed_bytes], aligned to 64 bytes, which are borrowed. */
+void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, void *panels,
+                 struct pool *pool);
 
 /* Row n of w, as it is held. */
 void packed_row(const struct packed_matrix *p, int n, real *row);

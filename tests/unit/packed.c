@@ -22,6 +22,10 @@ static real *noise(int rows, int cols, const char *what) {
     return x;
 }
 
+static void *room(enum packed_type type, int N, int K) {
+    return mem_aligned(packed_bytes(type, N, K), 1);
+}
+
 /* x as a product of this type sees it. */
 static void rounded(double *to, const real *x, int K, enum packed_type type) {
     for (int k = 0; k < K; k += PACKED_GROUP) {
@@ -44,7 +48,7 @@ static void check_kernels(const struct packed_kernels *k, enum packed_type type,
     struct pool *pool = pool_new(1);
     struct packed_matrix p;
 
-    packed_make(&p, type, w, PACKED_COLS, K, pool);
+    packed_make(&p, type, w, PACKED_COLS, K, room(type, PACKED_COLS, K), pool);
     for (int i = 0; i < 40 * 40; i++) y[i] = 77;
     if (type == PACKED_BF16) {
         for (int m = 0; m < M; m++) k->bf16_input(inputs + m * bytes, x + m * K, K);
@@ -67,7 +71,7 @@ static void check_kernels(const struct packed_kernels *k, enum packed_type type,
         }
         for (int n = PACKED_COLS; n < 40; n++) CHECK(y[m * 40 + n] == 77);
     }
-    packed_free(&p);
+    free(p.panels);
     pool_free(pool);
     free(w), free(x), free(row), free(in), free(inputs);
 }
@@ -80,7 +84,7 @@ static void check_weights(int N, int K) {
     for (int type = PACKED_FP32; type < PACKED_TYPES; type++) {
         struct packed_matrix p;
 
-        packed_make(&p, (enum packed_type)type, w, N, K, pool);
+        packed_make(&p, (enum packed_type)type, w, N, K, room((enum packed_type)type, N, K), pool);
         for (int n = 0; n < N; n++) {
             double top = 0;
 
@@ -92,7 +96,7 @@ static void check_weights(int N, int K) {
                 CHECK_NEAR(row[i], x, type == PACKED_FP32 ? 0 : type == PACKED_BF16 ? fabs(x) / 256 : top / 253.99);
             }
         }
-        packed_free(&p);
+        free(p.panels);
     }
     pool_free(pool);
     free(w), free(row);
@@ -111,7 +115,7 @@ static void check_rows(int N, int K) {
         struct pool *pool = pool_new(1 + t % 3);
         struct packed_matrix p;
 
-        packed_make(&p, type, w, N, K, pool);
+        packed_make(&p, type, w, N, K, room(type, N, K), pool);
         if (t == 0) gemm_forward(y, x, w, M, N, K, pool);
         else if (t % 3 == 0) packed_forward(y, x, &p, M, scratch, pool);
         packed_forward(z, x, &p, M, scratch, pool);
@@ -123,7 +127,7 @@ static void check_rows(int N, int K) {
                 if (memcmp(z, y + (size_t)at * N, (size_t)sizes[s] * N * sizeof *y)) fprintf(stderr, "N %d K %d type %d: rows %d from %d\n", N, K, t / 3, sizes[s], at);
                 CHECK(!memcmp(z, y + (size_t)at * N, (size_t)sizes[s] * N * sizeof *y));
             }
-        packed_free(&p);
+        free(p.panels);
         pool_free(pool);
         free(scratch);
     }
