@@ -168,6 +168,7 @@ same() {
 weights; --tis weighs it, --off-policy takes it as it is" ]
     rl-update -m "$sft" -o weighed --tis 2 int8.jsonl > metrics
     jq -e '.logprob_gap == 0 and .["sampling/sampling_logp_difference/max"] > 0' metrics
+    jq -e '.["sampling/importance_sampling_ratio/mean"] | . > 0.9 and . < 1.1 and . != 1' metrics
     rl-update -m "$sft" -o taken --off-policy int8.jsonl > metrics
     jq -e '.logprob_gap > 0 and .logprob_gap < 0.5' metrics
 }

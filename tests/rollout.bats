@@ -133,6 +133,15 @@ refuses() {
     roll "$one.int8" | jq -c 'del(.samples)' | cmp - <(jq -c 'del(.samples)' "$one")
 }
 
+@test "rollout: --weights: the KL divergence from the exact model is as small as the page says, and not zero" {
+    jq -c '{text: .prompt[0].content}' "$some" | tokenize -m "$BATS_FILE_TMPDIR/sft" > "$one"
+    "$BATS_TEST_DIRNAME/../bench/weights" "$BATS_FILE_TMPDIR/sft/last" "$one" > "$one.kl"
+    cat "$one.kl"
+    jq -es --argjson n "$(jq -s 'map(.tokens | length) | add' "$one")" 'map(.weights) == ["bf16", "int8"] and
+        all(.tokens == $n and .kl < .kl_max and .top1 > 0.95 and .top1 <= 1) and
+        (.[0].kl | . > 1e-7 and . < 2e-4) and (.[1].kl | . > 1e-5 and . < 5e-3) and .[0].kl < .[1].kl' "$one.kl"
+}
+
 @test "rollout: takes the most probable token at temperature 0" {
     roll --temperature 0 "$some" > "$one"
     [ "$(jq -c '.samples | unique | length' "$one" | sort -u)" = 1 ]

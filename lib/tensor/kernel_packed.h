@@ -86,10 +86,8 @@ INLINE bits to_bytes(vec x, float inverse) {
 }
 
 #if VECTOR_BYTES == 64
-INLINE float most_of(vec v) { return _mm512_reduce_max_ps((__m512)v); }
 INLINE int32_t sum_of(bits v) { return _mm512_reduce_add_epi32((__m512i)v); }
 #else
-INLINE float most_of(vec v) { return vmax_lane(v); }
 INLINE int32_t sum_of(bits v) {
     int32_t s = 0;
 
@@ -108,7 +106,7 @@ static void int8_group(struct packed_bytes *to, const real *x, int n) {
     if (n < PACKED_GROUP) x = memcpy(own, x, (size_t)n * sizeof *x);
     for (int i = 0; i < PACKED_GROUP; i += VL)
         top = vmax(top, (vec)(bload(x + i) & 0x7fffffff));
-    most = most_of(top);
+    most = vmax_lane(top);
     to->scale = most / 127;
     inverse = most > PACKED_LEAST ? 127 / most : 0;
     for (int i = 0; i < PACKED_GROUP; i += VL) {
