@@ -33,6 +33,7 @@ struct options {
     struct adamw_options adamw;
     double lr;
     long leaves, rows, threads;
+    bool recompute, profile;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -60,7 +61,10 @@ static const struct cli_opt opts[] = {
     ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
+    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
+      NULL },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
+    { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 0 }
 };
@@ -122,9 +126,9 @@ static int take_state(struct update *u, const json_t *state, struct err *err) {
     return 0;
 }
 
-/* Before the first product; activations are not known yet. */
+/* Before the first product; activations are not known yet, nor whether there will be more than one group. */
 static int check_memory(const struct update *u, struct err *err) {
-    struct memory mem = memory_of(u->model, (int)u->o->leaves, pool_threads(u->pool), 0);
+    struct memory mem = memory_of(u->model, tree_blocks((int)u->o->leaves, 1), pool_threads(u->pool), 0);
 
     if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
     return memory_check(&mem, err);
@@ -270,7 +274,7 @@ static int write_metric(const struct update *u, double norm, double seconds, str
         .number = u->step, .in = &u->in.stats, .policy = &u->pass.stats, .entropy = u->pass.entropy,
         .kl = u->credit.kl_in_reward && u->trained > 0 ? u->kl / u->trained : NAN, .lr = u->o->lr, .norm = norm,
         .trust = u->o->tis > 0 && u->in.n ? &u->trust : NULL, .trusted = u->trained, .tokens = u->tokens,
-        .seconds = seconds
+        .seconds = seconds, .pool = u->o->profile ? u->pool : NULL
     };
 
     return metric_write(step_json(&s), err);
@@ -304,6 +308,7 @@ static int take_step(struct update *u, bool first, size_t from, size_t to, struc
     double start = progress_clock(), norm = 0;
 
     set_pass(u, from, to);
+    pool_seconds(u->pool, (double[POOL_PARTS]){ 0 });
     if (to > from) {
         const real *grad = tree_run(&u->tree, (int)(to - from), run_leaf, u);
 
@@ -333,6 +338,7 @@ static int train(struct update *u, struct err *err) {
 
     u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->policy };
+    if (u->o->recompute) decoder_recompute(u->pass.policy);
     for (; done < n && !cli_stop_signal(); done++) {
         size_t k = (size_t)(done % u->o->minibatches), of = (size_t)u->o->minibatches;
 

@@ -30,7 +30,7 @@ struct options {
     int schedule;
     struct adamw_options adamw;
     uint64_t seed;
-    bool resume, recompute, dry_run, quiet;
+    bool resume, recompute, dry_run, profile, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -61,6 +61,7 @@ static const struct cli_opt opts[] = {
     { 0, "eval-every", CLI_INT, AT(eval_every), 1, 1e9, "steps between validations", NULL },
     { 0, "save-every", CLI_INT, AT(save_every), 1, 1e9, "steps between checkpoints", NULL },
     { 0, "seed", CLI_SEED, AT(seed), 0, 0, "of the order of examples", NULL },
+    { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress", NULL },
     { 0 }
@@ -198,6 +199,7 @@ static int print_metric(const struct training *t, const struct batch_stats *s, d
                           "tokens_per_second", jsonl_float((float)(s->tokens / seconds)),
                           "peak_rss", metric_peak_rss());
 
+    if (t->o->profile) json_object_set_new(j, "parts", metric_parts(t->pool));
     return metric_write(j, err);
 }
 
@@ -207,6 +209,7 @@ static int train_step(struct training *t, const struct schedule *schedule, size_
     struct batch_stats s;
     const real *grad;
 
+    pool_seconds(t->pool, (double[POOL_PARTS]){ 0 });
     for (long k = 0; k < t->o->batch; k++)
         examples[k] = data_example(&t->data, t->o->seed, (uint64_t)(t->step * t->o->batch + k), t->order, &t->epoch);
     grad = batch_gradient(t->batch, examples, (int)t->o->batch, &s);
@@ -285,7 +288,7 @@ static struct memory measure(struct training *t) {
         if (bytes > most) most = bytes;
     }
     free(examples);
-    return memory_of(t->model, (int)o->leaves, pool_threads(t->pool), most);
+    return memory_of(t->model, tree_blocks((int)o->leaves, (int)o->batch), pool_threads(t->pool), most);
 }
 
 static int open_all(struct training *t, char *const *operands, struct err *err) {

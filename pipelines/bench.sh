@@ -30,13 +30,13 @@ shape() {
     esac
 }
 
-# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update;
-# tokens of a prompt, and samples, of decode.
+# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout; tokens of a prompt,
+# and samples, of decode and rl-update.
 size() {
     case $1 in
         demo) echo "$batch" 8 "$rl_prompts" 128 200 16 ;;
-        small) echo 8 4 16 64 400 16 ;;
-        smollm2-135m) echo 2 3 2 32 600 8 ;;
+        small) echo 8 6 16 64 400 16 ;;
+        smollm2-135m) echo 4 4 2 32 600 8 ;;
     esac
 }
 
@@ -108,22 +108,35 @@ trained() {
         share_of_sgemm: (\$rate * \$flops / 1e9 / \$peak)} + \$time[0]" "$work/$2/config.json"
 }
 
-# Tokens per second over the steps but the first, in which memory is touched, of a file of metric records.
-rate() { jq -s '.[1:] | (map(.tokens_per_second * .step_time) | add) / (map(.step_time) | add)' "$work/$1"; }
-
-# Mean tokens of prompts and of completions in a spool of sft-train (lib/train/data.c has the layout).
-spooled() {
-    local n ids
-    read -r n ids < <(od -An -tu8 -j8 -N16 -w16 "$1")
-    od -An -tu4 -v -w4 -j$((40 + 8 * n)) -N$((4 * n)) "$1" |
-        awk -v n="$n" -v ids="$ids" '{ p += $1 } END { printf "%.9g %.9g\n", p / n, (ids - p) / n }'
+# stepped CASE MODEL METRICS FLOPS: a trainer's record: medians over the steps but the first, in which memory is touched.
+stepped() {
+    jq -sc 'def median: sort | .[length / 2 | floor]; .[1:] as $steps | {rate: [$steps[].tokens_per_second] | median,
+        parts: ($steps[0].parts | with_entries(.key as $k | .value = ([$steps[].parts[$k]] | median)))}' "$work/$3" \
+        > "$work/medians"
+    trained "$1" "$2" "$(jq .rate "$work/medians")" "$4" | jq -c --slurpfile m "$work/medians" '.parts = $m[0].parts'
 }
 
-# texts DIR N TOKENS: N prompts of so many tokens, none like another.
-texts() {
+# pieces DIR N TOKENS: N texts of so many tokens, none like another.
+pieces() {
     head -n 1000 "$work/texts.jsonl" | tokenize -m "$1" | jq -sc --argjson n "$2" --argjson p "$3" \
         '[.[].tokens[]] as $all | range($n) as $i | {tokens: $all[$i * $p:($i + 1) * $p]}' |
-        tokenize --decode -m "$1" | jq -c '{prompt: .text}'
+        tokenize --decode -m "$1"
+}
+
+# texts DIR N TOKENS: N prompts of so many tokens.
+texts() { pieces "$@" | jq -c '{prompt: .text}'; }
+
+# examples DIR N P C: N prompts of P tokens with completions of C, their end among them.
+examples() {
+    paste -d' ' <(texts "$1" "$2" "$3") <(pieces "$1" "$2" $(($4 - 1)) | jq -c '{completion: .text}') | jq -sc '
+        range(0; length; 2) as $i | .[$i] + .[$i + 1]'
+}
+
+# group DIR P S C: a rewarded group of a prompt of P tokens and S samples of C, half of them with a reward.
+group() {
+    pieces "$1" "$3" "$4" | tokenize -m "$1" | jq -sc --slurpfile prompt <(texts "$1" 1 "$2") '{id: "1", model: "",
+        prompt: $prompt[0].prompt, samples: [to_entries[] | {tokens: .value.tokens, reward: (.key % 2), parts: {},
+        logprobs: (.value.tokens | map(-8))}]}'
 }
 
 # generation NAME PROMPT SAMPLES: what the parts of rollout take with each kind of weights.
@@ -157,7 +170,26 @@ parts() {
         jq -c ".decoded_per_second = 4 * $s * ($c - 1) / (.seconds - $one)"
 }
 
-# model NAME: its products, then sft-train, rollout and rl-update, and what rollout's parts take.
+# training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose
+# samples have 120.
+training() {
+    local dir=$work/$1 sft p=400 c=112
+    sft=(sft-train --quiet --profile -m "$dir" -o "$work/run" --steps "$steps" --batch "$examples" --leaves 1 --rows 1024)
+    examples "$dir" $((examples * steps)) $p $c > "$work/some.jsonl"
+    timed metrics "${sft[@]}" "$work/some.jsonl"
+    stepped sft-train "$1" metrics "3 * forward($p; 1; $c) / ($p + $c)"
+    rm -r "$work/run"
+    timed metrics "${sft[@]}" --lora-rank 16 "$work/some.jsonl"
+    stepped lora "$1" metrics "2 * forward($p; 1; $c) / ($p + $c)"
+    rm -r "$work/run"
+    c=120
+    group "$dir" "$prompt" "$samples" $c > "$work/some.jsonl"
+    timed metrics rl-update --profile --off-policy -m "$dir" -o "$work/run" --epochs "$steps" "$work/some.jsonl"
+    stepped rl-update "$1" metrics "3 * forward($prompt; $samples; $c) / ($samples * $c)"
+    rm -r "$work/run"
+}
+
+# model NAME: its products, then the trainers, rollout, and what rollout's parts take.
 model() {
     local dir=$work/$1 peak examples steps prompts tokens prompt samples p c s=8
     read -r examples steps prompts tokens prompt samples < <(size "$1")
@@ -165,26 +197,16 @@ model() {
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
     if wanted start prefill decode; then generation "$1" "$prompt" "$samples"; fi
-    wanted sft-train rollout rl-update reward || return 0
-
-    head -n $((examples * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
-    timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$examples" "$work/some.jsonl"
-    read -r p c < <(spooled "$work/sft/spool")
-    trained sft-train "$1" "$(rate sft.jsonl)" "3 * forward($p; 1; $c) / ($p + $c)"
-    rm -r "$work/sft"
+    if wanted sft-train lora rl-update; then training "$1"; fi
+    wanted rollout reward || return 0
 
     head -n "$prompts" "$work/prompts.jsonl" > "$work/some.jsonl"
     timed "$1.rollouts.jsonl" rollout --quiet -m "$dir" -n $s --no-scores --max-tokens "$tokens" --batch 128 \
         "$work/some.jsonl"
+    p=$(jq -c '{text: .prompt[0].content}' "$work/some.jsonl" | tokenize -m "$dir" | jq -s 'map(.tokens | length) | add / length')
     c=$(jq -n "[inputs.samples[].tokens | length] | add / ($prompts * $s)" "$work/$1.rollouts.jsonl")
     trained rollout "$1" "$prompts * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
 
-    # A random model earns nothing, and silent groups cost nothing: every second sample is rewarded here.
-    jq -c '.samples |= [to_entries[] | .value + {reward: (.key % 2), parts: {}}]' "$work/$1.rollouts.jsonl" \
-        > "$work/some.jsonl"
-    timed rl.jsonl rl-update -m "$dir" --ref "$dir" -o "$work/rl" --epochs 2 "$work/some.jsonl"
-    trained rl-update "$1" "$(rate rl.jsonl)" "4 * forward($p; $s; $c) / ($s * $c)"
-    rm -r "$work/rl" "$dir/model.safetensors"
 }
 
 run() {
@@ -205,7 +227,7 @@ run() {
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
-    wanted sgemm start prefill decode sft-train rollout rl-update reward || return 0
+    wanted sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
@@ -214,7 +236,7 @@ run() {
 
 # Three decimals of small numbers, none of large ones.
 cases=${CASE:-}
-short='select($cases == "" or (.case | IN($cases | splits(" ")))) | map_values(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
+short='select($cases == "" or (.case | IN($cases | splits(" ")))) | walk(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
 run | jq --unbuffered -c --arg cases "$cases" "$short" | tee "$work/bench.jsonl"
 mv "$work/bench.jsonl" "$out/bench.jsonl"
 rm -rf "$work"

@@ -1,5 +1,6 @@
 bats_require_minimum_version 1.5.0
 load helpers
+load records
 
 # A model of 40,000 parameters and sixteen short examples, made once for the file.
 setup_file() {
@@ -426,6 +427,14 @@ stopped_by() {
     jq '.base_model_name_or_path = "none"' ok/adapter_config.json > bad/adapter_config.json
     run -1 --separate-stderr model-info bad
     [ "$stderr" = "model-info: none/config.json: No such file or directory" ]
+}
+
+@test "sft-train: --profile tells where the time of a step went" {
+    sft-train -m "$base" -o run --steps 2 --profile "$data" > metrics
+    jq -es 'all(.[]; (.parts | keys) == ["attention","loss","optimizer","other","products","rows"] and
+                     (.parts | all(.[]; . >= 0)) and .parts.products > 0 and
+                     ((.parts | add) - .step_time | fabs) < 0.1 * .step_time)' metrics
+    checks metrics "metric record,metric record of sft-train"
 }
 
 @test "sft-train: --dry-run tells the memory that the run then takes" {

@@ -322,12 +322,16 @@ void decoder_attend(struct decoder *d, const struct packed *in, int layer) {
     const struct config *c = &d->m->cfg;
     struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .lse = decoder_lse(d, layer),
                                .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
+    enum pool_part before = pool_part(d->pool, POOL_ATTENTION);
 
     pool_run(d->pool, in->n_seqs * c->kv_heads, pack_task, &j);
     pool_run(d->pool, d->n_pieces * c->kv_heads, attend_task, &j);
+    pool_part(d->pool, before);
 }
 
 void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
+    enum pool_part before = pool_part(d->pool, POOL_ROWS);
+
     plan(d, in);
     layer_embed(&d->pass, in->tokens, d->acts[0].x);
     for (int l = 0; l < d->m->cfg.layers; l++) {
@@ -335,7 +339,9 @@ void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, 
         decoder_attend(d, in, l);
         layer_after(&d->pass, l, &d->acts[l]);
     }
+    pool_part(d->pool, POOL_LOSS);
     head_forward(d, in, logprob, entropy);
+    pool_part(d->pool, before);
 }
 
 void decoder_logits(struct decoder *d, const int *rows, int n, real *logits) {

@@ -181,7 +181,9 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
     j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
                                    .lse = decoder_lse(d, layer), .dqkv = b->dqkv, .D = b->D };
+    pool_part(d->pool, POOL_ATTENTION);
     pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
+    pool_part(d->pool, POOL_ROWS);
     qkv_backward(j, grad);
     norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);
     weight_backward(j, grad, j->o->wqkv, PROJ_Q, 3, b->dqkv, W, j->a->norm, C);
@@ -214,11 +216,13 @@ void decoder_backward(struct decoder *d, const struct packed *in, real *grad, co
     const struct config *c = &d->m->cfg;
     struct job j = { .d = d, .in = in, .k = kernels_get(),
                      .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
+    enum pool_part before = pool_part(d->pool, POOL_LOSS);
 
     d->head.dlogprob = dlogprob;
     d->head.dentropy = dentropy;
     memset(d->back.dx, 0, (size_t)in->n_tokens * c->hidden * sizeof *d->back.dx);
     head_backward(d, in, grad);
+    pool_part(d->pool, POOL_ROWS);
     for (int l = c->layers - 1; l >= 0; l--) {
         j.a = &d->acts[l];
         j.o = &d->m->layers[l];
@@ -226,7 +230,9 @@ void decoder_backward(struct decoder *d, const struct packed *in, real *grad, co
         mlp_backward(&j, grad);
         attention_backward(&j, grad, l);
     }
-    if (d->m->lora) return;
-    j.dst = grad + d->m->embed;
-    rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
+    if (!d->m->lora) {
+        j.dst = grad + d->m->embed;
+        rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
+    }
+    pool_part(d->pool, before);
 }

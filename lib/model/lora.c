@@ -173,12 +173,14 @@ static void merge_task(void *ctx, int task, int worker) {
 
 void lora_merge(struct model *m, struct pool *pool) {
     struct merge j = { .m = m, .k = kernels_get() };
+    enum pool_part before = pool_part(pool, POOL_OPTIMIZER);
 
     m->p.hash = 0;
     for (int i = 0; m->lora && i < m->cfg.layers * N_PROJ; i++) {
         j.pair = &m->lora->pairs[i];
         if (j.pair->present) pool_run(pool, (j.pair->rows + MERGE_ROWS - 1) / MERGE_ROWS, merge_task, &j);
     }
+    pool_part(pool, before);
 }
 
 void lora_switch_off(struct model *m, struct pool *pool) {

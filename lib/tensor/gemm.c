@@ -40,8 +40,11 @@ static int smaller(int a, int b) {
 }
 
 static void run_tiles(struct product *p, int rows, int cols, pool_task *task, struct pool *pool) {
+    enum pool_part before = pool_part(pool, POOL_PRODUCTS);
+
     p->col_tiles = (cols + p->col_tile - 1) / p->col_tile;
     pool_run(pool, (rows + p->row_tile - 1) / p->row_tile * p->col_tiles, task, p);
+    pool_part(pool, before);
 }
 
 static void input_tile(void *ctx, int task, int worker) {

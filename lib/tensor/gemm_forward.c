@@ -103,8 +103,10 @@ static void forward_tile(void *ctx, int task, int worker) {
 
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
     struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = panels_of(N) };
+    enum pool_part before = pool_part(pool, POOL_PRODUCTS);
     int parts = (M + ROWS - 1) / ROWS;
 
     f.rows = parts ? ((M + parts - 1) / parts + TILE - 1) / TILE * TILE : 0;
     pool_run(pool, parts * f.tiles, forward_tile, &f);
+    pool_part(pool, before);
 }
