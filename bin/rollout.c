@@ -34,6 +34,7 @@ static const struct cli_opt opts[] = {
     { 0, "stop-token", CLI_MANY, AT(g.stop_tokens), 0, 0, "end at this id or spelling", "TOKEN" },
     { 0, "max-tokens", CLI_INT, AT(g.limit), 1, 1e6, "length of a completion", NULL },
     { 0, "no-scores", CLI_FLAG, AT(g.no_scores), 0, 0, "leave out the scores and the work for them", NULL },
+    { 0, "weights", CLI_CHOICE, AT(g.weights), 0, 0, "what they are held in", PACKED_NAMES },
     { 0, "batch", CLI_INT, AT(g.batch), 1, 4096, "sequences decoded at a time", NULL },
     { 0, "seed", CLI_SEED, AT(g.seed), 0, 0, "of records that name none", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },

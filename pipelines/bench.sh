@@ -145,25 +145,35 @@ group() {
         logprobs: (.value.tokens | map(-8))}]}'
 }
 
-# generation NAME PROMPT SAMPLES: start is the first token of a short prompt, best of three; prefill reads eight prompts;
-# decode samples 60 tokens each of four groups, one after another, prompts included.
+# generation NAME PROMPT SAMPLES: what the parts of rollout take with each kind of weights.
 generation() {
-    local dir=$work/$1 p=$2 s=$3 c=60 roll
     echo '{"prompt":"A"}' > "$work/short.jsonl"
-    roll=(rollout --quiet -m "$dir" --no-scores)
+    texts "$work/$1" 8 "$2" > "$work/some.jsonl"
+    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
+    for weights in fp32 bf16 int8; do
+        parts "$@" "$weights" | jq -c --arg w "$weights" '{case, model, weights: $w} + .'
+    done
+}
+
+# parts NAME PROMPT SAMPLES WEIGHTS: start is the first token of a short prompt, best of three; prefill reads eight
+# prompts; decode samples 60 tokens each of four groups, one after another, and is then compared with one token each.
+parts() {
+    local p=$2 s=$3 c one roll=(rollout --quiet -m "$work/$1" --no-scores --weights "$4")
     for run in 1 2 3; do
         timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/short.jsonl"
         mv "$work/time" "$work/time.$run"
     done
     jq -sc --arg model "$1" --argjson threads "$threads" \
         'min_by(.seconds) | {case: "start", model: $model, threads: $threads} + .' "$work"/time.[123]
-    texts "$dir" 8 "$p" > "$work/some.jsonl"
     timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/some.jsonl"
     trained prefill "$1" "8 * $p / \$time[0].seconds" "forward($p; 1; 1) / $p"
-    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
-    timed generated.jsonl "${roll[@]}" -n "$s" --batch "$s" --max-tokens $c "$work/four.jsonl"
+    roll+=(-n "$s" --batch "$s")
+    timed generated.jsonl "${roll[@]}" --max-tokens 1 "$work/four.jsonl"
+    one=$(jq .seconds "$work/time")
+    timed generated.jsonl "${roll[@]}" --max-tokens 60 "$work/four.jsonl"
     c=$(jq -n "[inputs.samples[].tokens | length] | add / (4 * $s)" "$work/generated.jsonl")
-    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
+    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)" |
+        jq -c ".decoded_per_second = 4 * $s * ($c - 1) / (.seconds - $one)"
 }
 
 # training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose

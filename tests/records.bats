@@ -150,6 +150,8 @@ prompts_check() {
     head -n 4 prompts.jsonl | rollout --quiet -m sft -n 2 --max-tokens 4 --no-scores > "$out"
     checks "$out" "$prompt,rollout record" "$case"
     [ "$(jq -c '.samples[] | has("scores")' "$out" | sort -u)" = false ]
+    head -n 2 prompts.jsonl | rollout --quiet -m sft -n 2 --max-tokens 4 --weights bf16 > "$out"
+    checks "$out" "$prompt,rollout record" "$case"
 }
 
 @test "records: rewarded records are as the page says" {

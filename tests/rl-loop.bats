@@ -181,6 +181,17 @@ END
     cmp constant/last/model.safetensors "$made/sft/last/model.safetensors"
 }
 
+@test "rl.sh: samples in int8 are weighed with --tis, and the loop ends with a sentence without" {
+    ROLLOUT="$ROLLOUT --weights int8"
+    run -1 --separate-stderr rl 2 unweighed
+    [[ "$stderr" == *": was sampled with rounded weights; --tis weighs it, --off-policy takes it as it is"* ]]
+    RL_UPDATE="$RL_UPDATE --tis 2" rl 2 weighed
+    jq -es 'map(select(has("loss"))) | length == 4 and .[0].logprob_gap == 0 and .[2].logprob_gap == 0 and all(
+        .["sampling/importance_sampling_ratio/max"] <= 2 and
+        (.["sampling/importance_sampling_ratio/mean"] | . != 1 and . > 0.9 and . < 1.1))' weighed/metrics.jsonl
+    jq -es 'all(.weights == "int8")' weighed/rewarded.jsonl
+}
+
 @test "rl.sh: a constant reward leaves the model as it is, and says why" {
     REWARD="--hit 0 --prob 0 --rating 0 --format 0 --grounding 0" run -0 --separate-stderr rl 2 run
     [ "${stderr_lines[*]}" = "$(printf '%s ' {,}'rl-update: all 8 groups are silent, the rewards in each are equal: the model stays as it is' | sed 's/ $//')" ]

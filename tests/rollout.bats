@@ -115,6 +115,33 @@ refuses() {
     first 'del(.id) | ., .' | roll | uniq | wc -l | grep -qx 1
 }
 
+@test "rollout: --weights: exact by default, else near it; the record says so; batch and threads change nothing" {
+    roll "$some" > "$one"
+    roll --weights fp32 "$some" | cmp - "$one"
+    for weights in bf16 int8; do
+        roll --weights $weights "$some" > "$one.$weights"
+        [ "$(jq -r .weights "$one.$weights" | sort -u)" = $weights ]
+        for threads in 1 2 3; do
+            roll --weights $weights --threads $threads --batch $((threads * 4)) "$some" | cmp - "$one.$weights"
+        done
+        # The first token is drawn with the same random number: nearly always the same one, nearly as likely.
+        jq -n --slurpfile a "$one" --slurpfile b "$one.$weights" '[$a, $b | [.[].samples[] | [.tokens[0], .logprobs[0]]]]
+            | transpose | map(select(.[0][0] == .[1][0]) | .[0][1] - .[1][1] | fabs)
+            | length > 40 and max < 0.2 and add > 0' | grep -qx true
+    done
+    # A record that comes back is of the weights that it is sampled with now.
+    roll "$one.int8" | jq -c 'del(.samples)' | cmp - <(jq -c 'del(.samples)' "$one")
+}
+
+@test "rollout: --weights: the KL divergence from the exact model is as small as the page says, and not zero" {
+    jq -c '{text: .prompt[0].content}' "$some" | tokenize -m "$BATS_FILE_TMPDIR/sft" > "$one"
+    "$BATS_TEST_DIRNAME/../bench/weights" "$BATS_FILE_TMPDIR/sft/last" "$one" > "$one.kl"
+    cat "$one.kl"
+    jq -es --argjson n "$(jq -s 'map(.tokens | length) | add' "$one")" 'map(.weights) == ["bf16", "int8"] and
+        all(.tokens == $n and .kl < .kl_max and .top1 > 0.95 and .top1 <= 1) and
+        (.[0].kl | . > 1e-7 and . < 2e-4) and (.[1].kl | . > 1e-5 and . < 5e-3) and .[0].kl < .[1].kl' "$one.kl"
+}
+
 @test "rollout: takes the most probable token at temperature 0" {
     roll --temperature 0 "$some" > "$one"
     [ "$(jq -c '.samples | unique | length' "$one" | sort -u)" = 1 ]

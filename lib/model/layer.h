@@ -37,6 +37,7 @@ struct pass {
     const struct rope *rope;
     const int *pos;     /* [T] */
     int T;
+    void *scratch;      /* of a packed model: packed_scratch of a product's rows */
 };
 
 /* x[T,C] = rows of the embedding. */

@@ -10,6 +10,7 @@
 #include "io/jsonl.h"
 #include "model/kvcache.h"
 #include "model/model.h"
+#include "model/packing.h"
 #include "rl/trace.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
@@ -99,6 +100,7 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
+    if (o->weights != PACKED_FP32) model_pack(s->model, (enum packed_type)o->weights, pool);
     return s;
 }
 
@@ -318,6 +320,8 @@ bool sampler_step(struct sampler *s) {
     int rows = 0, takers = 0;
 
     fill_places(s);
+    /* In full precision, which packing does not change, it pays from the second token on. */
+    if (s->taken && !s->model->packing) model_pack(s->model, PACKED_FP32, s->pool);
     reserve(s, (size_t)s->taken + (size_t)s->open);
     for (int i = 0; i < s->taken; i++, rows++) {
         struct place *p = &s->places[i];
@@ -350,6 +354,8 @@ static void add_samples(const struct sampler *s, const struct group *g) {
     for (int k = 0; k < s->o->samples; k++)
         json_array_append_new(samples, trace_json(&g->traces[k], form && !strcmp(form, "rate")));
     json_object_set_new(g->rec, "model", json_string(s->hash));
+    if (s->o->weights == PACKED_FP32) json_object_del(g->rec, "weights");
+    else json_object_set_new(g->rec, "weights", json_string(packed_name(s->o->weights)));
     json_object_set_new(g->rec, "samples", samples);
 }
 

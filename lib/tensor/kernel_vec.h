@@ -60,10 +60,14 @@ INLINE real vsum(vec v) {
 }
 
 INLINE real vmax_lane(vec v) {
+#if !defined(REAL_DOUBLE) && VECTOR_BYTES == 64
+    return _mm512_reduce_max_ps((__m512)v);
+#else
     real m = v[0];
 
     for (int i = 1; i < VL; i++) m = v[i] > m ? v[i] : m;
     return m;
+#endif
 }
 
 /* e^x within 2 ulp; 0 below -87.3, where floats lose precision; NaN stays NaN. x is cut at 88.3, so the
