@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "io/times.h"
 #include "model/lora.h"
 #include "rl/algorithm.h"
 #include "rl/credit.h"
@@ -24,7 +25,7 @@
 #include "train/tree.h"
 
 struct options {
-    const char *model, *out, *ref;
+    const char *model, *out, *ref, *times;
     int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
     int products;
     double beta, clip_low, clip_high, tis;
@@ -66,6 +67,7 @@ static const struct cli_opt opts[] = {
       NULL },
     { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that gradients are multiplied in", "fp32|bf16" },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
+    { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
     { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 0 }
@@ -98,6 +100,7 @@ struct update {
     struct rl_pass pass;
     const struct rl_group *groups;      /* of the present step */
     struct tree tree;
+    struct times times;
 };
 
 /* What the options leave to the algorithm is its own. */
@@ -184,6 +187,7 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
     u->in = (struct rewarded){ .bpe = u->bpe, .chat = u->chat, .vocab = u->model->cfg.vocab,
                                .positions = u->model->cfg.max_positions,
                                .keep_silent = u->credit.algorithm->base == BASE_NONE };
+    u->in.any_weights = u->o->off_policy || u->o->tis > 0;
     if (u->reference && u->reference->cfg.max_positions < u->in.positions)
         u->in.positions = u->reference->cfg.max_positions;
     if (!u->o->off_policy) hash_hex(u->in.model, model_hash(u->model));
@@ -347,14 +351,21 @@ static int train(struct update *u, struct err *err) {
         if (take_step(u, !done, u->in.n * k / of, u->in.n * (k + 1) / of, err)) return -1;
     }
     if (!done) return 0;
-    return check_end(u, err) ? -1 : save(u, sampled, err);
+    if (check_end(u, err)) return -1;
+    times_lap(&u->times, TIMES_WORK);
+    if (save(u, sampled, err)) return -1;
+    times_lap(&u->times, TIMES_SAVE);
+    return 0;
 }
 
 static int run(struct update *u, char *const *files, struct err *err) {
-    if (load_policy(u, err) || load_reference(u, err) || read_records(u, files, err) || check_length(u, err)) return -1;
+    if (load_policy(u, err) || load_reference(u, err)) return -1;
+    times_lap(&u->times, TIMES_LOAD);
+    if (read_records(u, files, err) || check_length(u, err)) return -1;
+    times_lap(&u->times, TIMES_JSON);
     cli_catch_stop();       /* not before: records that a Ctrl-C cuts short must not become a step */
     prepare(u);
-    return train(u, err);
+    return train(u, err) || times_append(&u->times, cli.name, u->o->times, err) ? -1 : 0;
 }
 
 static void close_all(struct update *u) {
@@ -375,7 +386,7 @@ int main(int argc, char **argv) {
     struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .epochs = 1, .minibatches = 1, .length = 256,
                          .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5, .leaves = 8, .rows = 8192 };
     char **operands = cli_parse(&cli, &o, argc, argv);
-    struct update u = { .o = &o, .run = { .lock = -1 } };
+    struct update u = { .o = &o, .run = { .lock = -1 }, .times = times_start() };
     struct err err;
     int r;
 

@@ -3,7 +3,8 @@
 #
 #   BENCH_OUT=out/bench BENCH_MODELS="demo small smollm2-135m" BENCH_USERS=2400 CASE=rollout pipelines/bench.sh
 #
-# CASE names the cases whose records are wanted, several by blanks; without it all are.
+# CASE names the cases whose records are wanted, several by blanks; without it all are but load and growth, whose
+# options are in bench-data.sh.
 # Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
 # shellcheck disable=SC2016,SC2046,SC2154
 set -euo pipefail
@@ -57,7 +58,7 @@ timed() {
 }
 
 # filter CASE RECORDS OUTPUT COMMAND...: a record of a filter, the best of three runs. RECORDS is the file that has
-# those counted, in or out.
+# those counted, in or out. Where `alone` is set, jansson runs with these arguments in turn with it.
 filter() {
     local case=$1 counted=$work/$2 file=$3
     shift 3
@@ -65,9 +66,14 @@ filter() {
         timed "$file" "$@"
         mv "$work/time" "$work/time.$run"
         wanted "$case" || return 0
+        [ -n "${alone:-}" ] || continue
+        timed none jansson $alone
+        mv "$work/time" "$work/alone.$run"
     done
-    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
-        {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
+    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" --slurpfile alone <(cat "$work"/alone.[123] 2> /dev/null) '
+        (map(.cpu_seconds) | min) as $cpu | min_by(.seconds) | {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .
+        + if $alone == [] then {} else {share_of_jansson: (($alone | map(.cpu_seconds) | min) / $cpu)} end' "$work"/time.[123]
+    rm -f "$work"/alone.[123]
 }
 
 # chains T OUTPUT CASES: chainsample's record with T chains for each case.
@@ -145,25 +151,35 @@ group() {
         logprobs: (.value.tokens | map(-8))}]}'
 }
 
-# generation NAME PROMPT SAMPLES: start is the first token of a short prompt, best of three; prefill reads eight prompts;
-# decode samples 60 tokens each of four groups, one after another, prompts included.
+# generation NAME PROMPT SAMPLES: what the parts of rollout take with each kind of weights.
 generation() {
-    local dir=$work/$1 p=$2 s=$3 c=60 roll
     echo '{"prompt":"A"}' > "$work/short.jsonl"
-    roll=(rollout --quiet -m "$dir" --no-scores)
+    texts "$work/$1" 8 "$2" > "$work/some.jsonl"
+    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
+    for weights in fp32 bf16 int8; do
+        parts "$@" "$weights" | jq -c --arg w "$weights" '{case, model, weights: $w} + .'
+    done
+}
+
+# parts NAME PROMPT SAMPLES WEIGHTS: start is the first token of a short prompt, best of three; prefill reads eight
+# prompts; decode samples 60 tokens each of four groups, one after another, and is then compared with one token each.
+parts() {
+    local p=$2 s=$3 c one roll=(rollout --quiet -m "$work/$1" --no-scores --weights "$4")
     for run in 1 2 3; do
         timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/short.jsonl"
         mv "$work/time" "$work/time.$run"
     done
     jq -sc --arg model "$1" --argjson threads "$threads" \
         'min_by(.seconds) | {case: "start", model: $model, threads: $threads} + .' "$work"/time.[123]
-    texts "$dir" 8 "$p" > "$work/some.jsonl"
     timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/some.jsonl"
     trained prefill "$1" "8 * $p / \$time[0].seconds" "forward($p; 1; 1) / $p"
-    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
-    timed generated.jsonl "${roll[@]}" -n "$s" --batch "$s" --max-tokens $c "$work/four.jsonl"
+    roll+=(-n "$s" --batch "$s")
+    timed generated.jsonl "${roll[@]}" --max-tokens 1 "$work/four.jsonl"
+    one=$(jq .seconds "$work/time")
+    timed generated.jsonl "${roll[@]}" --max-tokens 60 "$work/four.jsonl"
     c=$(jq -n "[inputs.samples[].tokens | length] | add / (4 * $s)" "$work/generated.jsonl")
-    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
+    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)" |
+        jq -c ".decoded_per_second = 4 * $s * ($c - 1) / (.seconds - $one)"
 }
 
 # training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose
@@ -202,8 +218,17 @@ model() {
 
 }
 
+# shellcheck source=pipelines/bench-data.sh
+. "$root/pipelines/bench-data.sh"
+
 run() {
-    local g=$work/g.graph
+    local g=$work/g.graph case
+    for case in ${CASE:-}; do
+        if [ "$case" = load ]; then loads; fi
+        if [ "$case" = growth ]; then growth; fi
+    done
+    wanted graphload candidates chainsample maskprompt baseline evaluate tokenize \
+        sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
     graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
     graphload --quiet -o "$g" "$work/graph.jsonl"
     filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
@@ -211,12 +236,12 @@ run() {
     head -n 1000 "$work/cases.jsonl" > "$work/few.jsonl"
     chains 1000 million.jsonl "$work/few.jsonl"
     chains 20 chains.jsonl "$work/cases.jsonl"
-    filter maskprompt prompts.jsonl prompts.jsonl \
+    alone="print $work/chains.jsonl" filter maskprompt prompts.jsonl prompts.jsonl \
         maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     lean 100000 > "$work/lean.jsonl"
-    filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
+    alone="parse $work/lean.jsonl" filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
@@ -224,7 +249,7 @@ run() {
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
-    filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
+    alone="print $work/rollouts.jsonl" filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
 }
 
 # Three decimals of small numbers, none of large ones.

@@ -285,6 +285,7 @@ field() {
     refuses "record $id: \"prompt\": message 0: \"content\" is missing or not a string" 'del(.prompt[0].content)'
     refuses "record $id: \"prompt\" is empty" '.prompt[0].content = ""'
     refuses "record $id: \"prompt\": no messages" '.prompt = []'
+    refuses "record $id: \"prefix\": tokens that were given, not sampled" '.prefix = "A"'
     refuses "record $id: \"samples\" is missing or not an array" 'del(.samples)'
     refuses "record $id: \"samples\" is empty" '.samples = []'
     refuses "record $id: the group has 5 samples, earlier ones have 6" '.samples |= .[:5]'
@@ -356,6 +357,15 @@ field() {
     fails 'run/last/state.json: "num_tokens" is missing or not a number' -o run "$eight"
     echo '{"optimizer_step":1}' > run/last/state.json
     fails 'run/last/state.json: "global_step" is missing or not a number' -o run "$eight"
+}
+
+@test "rl-update: says where the seconds went" {
+    rl-update -m "$sft" -o run --times times "$eight" > metrics
+    jq -es --slurpfile m metrics 'length == 1 and (.[0] | .program == "rl-update" and ([.load, .json, .save] | min > 0) and
+        .work > $m[0].step_time)' times
+    run -1 --separate-stderr rl-update -m "$sft" -o other --times /no/such "$eight"
+    [ "$stderr" = "rl-update: /no/such: No such file or directory" ]
+    [ "$(readlink other/last)" = step-1 ]
 }
 
 @test "rl-update: refuses wrong usage" {

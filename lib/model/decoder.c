@@ -1,6 +1,7 @@
 /* decoder — memory and forward. */
 #include "model/decoder.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ enum {
 struct decoder *decoder_new(const struct model *m, struct pool *pool) {
     struct decoder *d = mem_calloc(1, sizeof *d);
 
+    assert(!m->packing);
     gemm_start();
     d->m = m;
     d->pool = pool;

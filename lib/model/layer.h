@@ -38,6 +38,7 @@ struct pass {
     const struct rope *rope;
     const int *pos;     /* [T] */
     int T;
+    void *scratch;      /* of a packed model: packed_scratch of a product's rows */
     const struct gemm *gemm;    /* kind of products; NULL: exact */
 };
 

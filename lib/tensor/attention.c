@@ -96,7 +96,7 @@ static void tile_block(struct tile *t, int begin, int end, const real *block, in
             continue;
         }
         factor = k->softmax_block(s, ATTN_BLOCK, valid < ATTN_BLOCK ? valid : ATTN_BLOCK, &t->m[e], &t->l[e]);
-        if (base) k->scale(t->o + (size_t)e * t->width, factor, t->width);
+        if (base && factor != 1) k->scale(t->o + (size_t)e * t->width, factor, t->width);
     }
     k->tile_mac(t->o + at, t->width, of_begin, ATTN_BLOCK, 1, values, t->width, n, t->width, keys);
 }

@@ -21,6 +21,12 @@ void gemm_start(void);
 /* y[M,N] = x[M,K] w[N,K]^T. A row of y depends on that row of x and on w alone, to the bit. */
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
 
+/* Columns of y that a panel of w is for: two registers of AVX-512, two tiles of AVX2. */
+enum { GEMM_PANEL = 32 };
+
+/* to[K,GEMM_PANEL] = the transpose of w[rows,K], rows ldw apart; columns beyond `rows` are zero. */
+void gemm_panel(real *to, const real *w, size_t ldw, int rows, int K);
+
 /* dx[M,K] = dy[M,N] w[N,K]; `add`: adds to dx. Rows of dy lie ldy apart, here and below. */
 void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
                          struct pool *pool);
