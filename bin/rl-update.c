@@ -27,6 +27,7 @@
 struct options {
     const char *model, *out, *ref, *times;
     int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
+    int products;
     double beta, clip_low, clip_high, tis;
     bool weigh_kl, mask_cut, off_policy;
     long epochs, minibatches, length;
@@ -64,6 +65,7 @@ static const struct cli_opt opts[] = {
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
     { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
       NULL },
+    { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that gradients are multiplied in", "fp32|bf16" },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
     { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
     { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
@@ -342,6 +344,7 @@ static int train(struct update *u, struct err *err) {
     u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->policy };
     if (u->o->recompute) decoder_recompute(u->pass.policy);
+    if (u->o->products) decoder_products(u->pass.policy, &gemm_exact, &gemm_bf16);
     for (; done < n && !cli_stop_signal(); done++) {
         size_t k = (size_t)(done % u->o->minibatches), of = (size_t)u->o->minibatches;
 

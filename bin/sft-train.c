@@ -27,7 +27,7 @@ struct options {
     long steps, batch, leaves, rows, max_tokens, warmup, save_every, eval_every, threads;
     double epochs, minutes, lr, final, alpha;
     long rank;
-    int schedule;
+    int schedule, products;
     struct adamw_options adamw;
     uint64_t seed;
     bool resume, recompute, dry_run, profile, quiet;
@@ -54,6 +54,7 @@ static const struct cli_opt opts[] = {
     { 0, "lora-targets", CLI_TEXT, AT(targets), 0, 0, "matrices to adapt: all-linear, or names apart by ','", "NAMES" },
     { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
       NULL },
+    { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that matrices are multiplied in", "fp32|bf16" },
     { 0, "dry-run", CLI_FLAG, AT(dry_run), 0, 0, "only tell the memory that this run will take", NULL },
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
@@ -294,13 +295,15 @@ static struct memory measure(struct training *t) {
 static int open_all(struct training *t, char *const *operands, struct err *err) {
     const struct options *o = t->o;
     char *valid[] = { (char *)o->valid, NULL };
+    struct batch_options how = { (int)o->leaves, (int)o->rows, o->recompute, o->products ? &gemm_bf16 : &gemm_exact };
     struct memory mem;
 
     if (load_state(t, err) || open_data(t, "spool", operands, &t->data, err) ||
         (o->valid && open_data(t, "valid", valid, &t->valid, err)))
         return -1;
-    t->batch = batch_new(t->model, t->pool, &t->data, (int)o->leaves, (int)o->rows, o->recompute);
-    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, 1, (int)o->rows, o->recompute);
+    t->batch = batch_new(t->model, t->pool, &t->data, &how);
+    how.leaves = 1;
+    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, &how);
     t->total = total_steps(o, t->data.n);
     t->order = mem_alloc(t->data.n, sizeof *t->order);
     t->epoch = -1;
@@ -360,6 +363,7 @@ int main(int argc, char **argv) {
     t.lora.rank = o.rank;
     t.lora.alpha = o.alpha > 0 ? o.alpha : 2 * (double)o.rank;
     t.options = options_json(&o);
+    if (o.products) json_object_set_new(t.options, "products", json_string("bf16"));     /* older runs have none */
     t.pool = pool_new((int)o.threads);
     if (o.dry_run && !(o.out = scratch_folder(scratch))) r = err_set(&err, "%s: %s", scratch, strerror(errno));
     else r = rundir_open(&t.run, o.out, &err);

@@ -28,6 +28,11 @@ sft-train|smollm2-135m||$torch --case sft --batch 4 --dtype bfloat16|1.1
 lora|smollm2-135m||$torch --case lora --batch 4|2
 sft-train|small||$torch --case sft --batch 8 --model small|2
 rl-update|smollm2-135m||$torch --case grpo --batch 8 --prompt 600 --response 120|6.5
+sft-train-bf16|smollm2-135m||$torch --case sft --batch 4|2.5
+sft-train-bf16|smollm2-135m||$torch --case sft --batch 4 --dtype bfloat16|1.1
+lora-bf16|smollm2-135m||$torch --case lora --batch 4|2
+sft-train-bf16|small||$torch --case sft --batch 8 --model small|2
+rl-update-bf16|smollm2-135m||$torch --case grpo --batch 8 --prompt 600 --response 120|6.5
 decode|smollm2-135m|fp32|$torch --case decode --batch 8 --prompt 600 --response 60|7
 decode|smollm2-135m|bf16|$torch --case decode --batch 8 --prompt 600 --response 60|12
 prefill|smollm2-135m|fp32|llamacpp prefill_tokens_per_second|3
@@ -80,7 +85,7 @@ wanted | while IFS='|' read -r case model weights peer goal; do
         [$theirs[] | select(.asked == $asked)] as $t | ($t[0].llama_cpp_python | . != null) as $llama |
         (if $llama and $case == "decode" then "decoded_per_second" else "tokens_per_second" end) as $ours_figure |
         # A group of rl-update is counted by its completions here, by all of its copies there.
-        (if $case == "rl-update" then $t[0] | .batch * .response / .tokens else 1 end) as $share |
+        (if $case | startswith("rl-update") then $t[0] | .batch * .response / .tokens else 1 end) as $share |
         {case: $case, model: $model} + (if $weights != "" then {weights: $weights} else {} end) +
         {threads: $o[0].threads, core: $o[0].core, runs: ($o | length),
          peer: (if $llama then "llama-cpp-python \($t[0].llama_cpp_python) \($t[0].gguf)" else "torch \($t[0].torch) \($t[0].dtype)" end),

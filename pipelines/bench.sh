@@ -14,6 +14,7 @@ export LC_ALL=C
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE        # OpenBLAS is to see the core that is there
 out=${BENCH_OUT:-out/bench}
 work=$out/work threads=$(nproc)
+trainers=({sft-train,lora,rl-update}{,-bf16})
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -114,12 +115,17 @@ trained() {
         share_of_sgemm: (\$rate * \$flops / 1e9 / \$peak)} + \$time[0]" "$work/$2/config.json"
 }
 
-# stepped CASE MODEL METRICS FLOPS: a trainer's record: medians over the steps but the first, in which memory is touched.
-stepped() {
+# trains CASE MODEL FLOPS COMMAND...: a trainer's record: medians over the steps but the first, in which memory is touched.
+trains() {
+    local case=$1 model=$2 flops=$3
+    shift 3
+    wanted "$case" || return 0
+    timed metrics "$@"
+    rm -r "$work/run"
     jq -sc 'def median: sort | .[length / 2 | floor]; .[1:] as $steps | {rate: [$steps[].tokens_per_second] | median,
-        parts: ($steps[0].parts | with_entries(.key as $k | .value = ([$steps[].parts[$k]] | median)))}' "$work/$3" \
+        parts: ($steps[0].parts | with_entries(.key as $k | .value = ([$steps[].parts[$k]] | median)))}' "$work/metrics" \
         > "$work/medians"
-    trained "$1" "$2" "$(jq .rate "$work/medians")" "$4" | jq -c --slurpfile m "$work/medians" '.parts = $m[0].parts'
+    trained "$case" "$model" "$(jq .rate "$work/medians")" "$flops" | jq -c --slurpfile m "$work/medians" '.parts = $m[0].parts'
 }
 
 # pieces DIR N TOKENS: N texts of so many tokens, none like another.
@@ -177,22 +183,19 @@ parts() {
 }
 
 # training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose
-# samples have 120.
+# samples have 120. Each in fp32, and with products of bf16.
 training() {
-    local dir=$work/$1 sft p=400 c=112
-    sft=(sft-train --quiet --profile -m "$dir" -o "$work/run" --steps "$steps" --batch "$examples" --leaves 1 --rows 1024)
-    examples "$dir" $((examples * steps)) $p $c > "$work/some.jsonl"
-    timed metrics "${sft[@]}" "$work/some.jsonl"
-    stepped sft-train "$1" metrics "3 * forward($p; 1; $c) / ($p + $c)"
-    rm -r "$work/run"
-    timed metrics "${sft[@]}" --lora-rank 16 "$work/some.jsonl"
-    stepped lora "$1" metrics "2 * forward($p; 1; $c) / ($p + $c)"
-    rm -r "$work/run"
-    c=120
-    group "$dir" "$prompt" "$samples" $c > "$work/some.jsonl"
-    timed metrics rl-update --profile --off-policy -m "$dir" -o "$work/run" --epochs "$steps" "$work/some.jsonl"
-    stepped rl-update "$1" metrics "3 * forward($prompt; $samples; $c) / ($samples * $c)"
-    rm -r "$work/run"
+    local dir=$work/$1 p=400 c=112 run=(-m "$work/$1" -o "$work/run" --profile) type sft
+    examples "$dir" $((examples * steps)) $p $c > "$work/examples.jsonl"
+    group "$dir" "$prompt" "$samples" 120 > "$work/group.jsonl"
+    for type in "" -bf16; do
+        run+=(${type:+--products bf16})
+        sft=(sft-train --quiet "${run[@]}" --steps "$steps" --batch "$examples" --leaves 1 --rows 1024)
+        trains "sft-train$type" "$1" "3 * forward($p; 1; $c) / ($p + $c)" "${sft[@]}" "$work/examples.jsonl"
+        trains "lora$type" "$1" "2 * forward($p; 1; $c) / ($p + $c)" "${sft[@]}" --lora-rank 16 "$work/examples.jsonl"
+        trains "rl-update$type" "$1" "3 * forward($prompt; $samples; 120) / ($samples * 120)" \
+            rl-update "${run[@]}" --off-policy --epochs "$steps" "$work/group.jsonl"
+    done
 }
 
 # model NAME: its products, then the trainers, rollout, and what rollout's parts take.
@@ -203,7 +206,7 @@ model() {
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
     if wanted start prefill decode; then generation "$1" "$prompt" "$samples"; fi
-    if wanted sft-train lora rl-update; then training "$1"; fi
+    if wanted "${trainers[@]}"; then training "$1"; fi
     wanted rollout reward || return 0
 
     head -n "$prompts" "$work/prompts.jsonl" > "$work/some.jsonl"
@@ -242,7 +245,7 @@ run() {
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
-    wanted sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
+    wanted sgemm start prefill decode rollout reward "${trainers[@]}" || return 0
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"

@@ -167,6 +167,16 @@ field() {
     diff -r run-1/last/ run-3/last/
 }
 
+@test "rl-update: --gradient-checkpointing changes no byte, --products bf16 no log-probability" {
+    for o in "" --gradient-checkpointing "--products bf16"; do
+        rl-update -m "$sft" -o "run$o" --profile $o "$eight" > "metrics$o"
+        jq -e '.logprob_gap == 0 and .parts.products > 0' "metrics$o"
+    done
+    diff -r run/last/ run--gradient-checkpointing/last/
+    run ! cmp run/last/model.safetensors "run--products bf16/last/model.safetensors"
+    jq -es '.[0].grad_norm as $n | .[1].grad_norm / $n - 1 | fabs | . > 0 and . < 0.02' metrics "metrics--products bf16"
+}
+
 @test "rl-update: a second call goes on: two calls end in the bytes of two epochs" {
     rl-update -m "$sft" -o two --epochs 2 --lr 0.001 "$eight" | timeless > two.metrics
     rl-update -m "$sft" -o one --lr 0.001 "$eight" | timeless > one.metrics

@@ -437,6 +437,19 @@ stopped_by() {
     checks metrics "metric record,metric record of sft-train"
 }
 
+@test "sft-train: --products bf16 learns alike, at any number of threads to the same bytes" {
+    sft-train -m "$base" -o exact --steps 6 $common "$data" > exact.metrics
+    for n in 1 3; do sft-train -m "$base" -o "run-$n" --steps 6 $common --products bf16 --threads $n "$data" > metrics; done
+    same_end run-1 run-3
+    run ! cmp exact/last/model.safetensors run-1/last/model.safetensors
+    jq -es --slurpfile e exact.metrics '
+        . as $m | all(range(length); ($m[.].loss / $e[.].loss - 1 | fabs) < 0.01 and
+                                     ($m[.].grad_norm / $e[.].grad_norm - 1 | fabs) < 0.05)' metrics
+    run -1 --separate-stderr sft-train -o run-1 --resume --steps 8 $common
+    [[ "$stderr" == "sft-train: this run was begun with another --products; "* ]]
+    sft-train -o run-1 --resume --steps 8 $common --products bf16 > /dev/null
+}
+
 @test "sft-train: --dry-run tells the memory that the run then takes" {
     [ -z "${ASAN_OPTIONS-}" ] || skip "AddressSanitizer takes memory of its own"
     model-init --quiet --tokenizer "$base" --hidden 256 --layers 6 --heads 4 --vocab 8192 -o wide

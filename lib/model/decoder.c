@@ -8,12 +8,11 @@
 #include "base/mem.h"
 #include "model/decoder_impl.h"
 #include "model/lora.h"
-#include "tensor/gemm.h"
 #include "tensor/rows.h"
 
 enum {
     PIECE_ROWS = 64,            /* rows of a task of attention */
-    CHUNK_REALS = 1 << 22,      /* logits computed at a time */
+    CHUNK_REALS = 1 << 24,      /* most logits computed at a time */
     CHUNK_LEAST = 48, CHUNK_MOST = 1024
 };
 
@@ -24,6 +23,7 @@ struct decoder *decoder_new(const struct model *m, struct pool *pool) {
     gemm_start();
     d->m = m;
     d->pool = pool;
+    d->forward = d->backward = &gemm_exact;
     d->acts = mem_calloc((size_t)m->cfg.layers, sizeof *d->acts);
     return d;
 }
@@ -42,6 +42,11 @@ void decoder_free(struct decoder *d) {
 
 void decoder_recompute(struct decoder *d) {
     d->recompute = true;
+}
+
+void decoder_products(struct decoder *d, const struct gemm *forward, const struct gemm *backward) {
+    d->forward = forward;
+    d->backward = backward;
 }
 
 int decoder_hits(const struct decoder *d) {
@@ -159,7 +164,7 @@ static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     b->dgu = take(l, rows * 2 * c->intermediate);
     b->dh = take(l, rows * c->intermediate);
     b->D = take(l, rows * c->heads);
-    b->lora = take(l, d->m->lora ? 2 * rows * d->m->lora->rank : 0);
+    b->lora = take(l, lora_scratch(d->m, (int)rows));
     b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
 }
 
@@ -189,7 +194,7 @@ static void lay_out(struct decoder *d, int T) {
 /* Distinct rows among neighbouring targets. */
 static void plan_head(struct decoder *d, const struct packed *in) {
     struct head *h = &d->head;
-    int chunk = CHUNK_REALS / d->m->cfg.vocab;
+    int most = CHUNK_REALS / d->m->cfg.vocab;
 
     h->n_rows = 0;
     h->resident = -1;
@@ -199,7 +204,8 @@ static void plan_head(struct decoder *d, const struct packed *in) {
         h->first[h->n_rows++] = i;
     }
     h->first[h->n_rows] = in->n_targets;
-    h->chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
+    most = most < CHUNK_LEAST ? CHUNK_LEAST : most > CHUNK_MOST ? CHUNK_MOST : most;
+    h->chunk = h->n_rows ? rows_parts(h->n_rows, rows_parts(h->n_rows, most)) : 1;      /* alike */
 }
 
 static void plan_seq(struct decoder *d, const struct packed *in, int i) {
@@ -260,7 +266,8 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
 static void plan(struct decoder *d, const struct packed *in) {
     rope_reach(&d->rope, &d->m->cfg, plan_rows(d, in));
     lay_out(d, in->n_tokens);
-    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens };
+    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens,
+                             .gemm = d->forward };
 }
 
 size_t decoder_bytes(struct decoder *d, const struct packed *in) {

@@ -4,7 +4,6 @@
 
 #include "model/decoder_impl.h"
 #include "model/lora.h"
-#include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
@@ -72,7 +71,7 @@ static void weight_backward(const struct job *j, real *grad, size_t at, enum pro
     struct decoder *d = j->d;
     int T = j->in->n_tokens;
 
-    if (!d->m->lora) gemm_backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
+    if (!d->m->lora) d->backward->backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
     else lora_backward(d->m, (int)(j->o - d->m->layers), first, n, grad, dy, N, x, T, d->back.lora, d->pool);
 }
 
@@ -98,12 +97,12 @@ static void mlp_backward(struct job *j, real *grad) {
     const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, F = c->intermediate;
 
-    gemm_backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
+    d->backward->backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
     rows_run(d->pool, T, PART, swiglu_back_rows, j);
     weight_backward(j, grad, j->o->w_down, PROJ_DOWN, 1, b->dx, C, j->a->h, F);
     norm_again(j, j->a->mid, data + j->o->norm2, j->a->rstd2);
     weight_backward(j, grad, j->o->w_gate_up, PROJ_GATE, 2, b->dgu, 2 * F, j->a->norm, C);
-    gemm_backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
+    d->backward->backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
     norm_backward(d, b->dx, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
 }
 
@@ -176,7 +175,7 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, Q = layer_q(c), W = layer_qkv(c);
 
-    gemm_backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
+    d->backward->backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
     weight_backward(j, grad, j->o->wo, PROJ_O, 1, b->dx, C, j->a->att, Q);
     memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
     j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
@@ -187,7 +186,7 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     qkv_backward(j, grad);
     norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);
     weight_backward(j, grad, j->o->wqkv, PROJ_Q, 3, b->dqkv, W, j->a->norm, C);
-    gemm_backward_input(b->dn, b->dqkv, W, data + j->o->wqkv, T, W, C, false, d->pool);
+    d->backward->backward_input(b->dn, b->dqkv, W, data + j->o->wqkv, T, W, C, false, d->pool);
     norm_backward(d, b->dx, unadapted(d, grad, j->o->norm1), b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
 }
 

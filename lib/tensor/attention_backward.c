@@ -7,7 +7,7 @@
 #include "tensor/attention.h"
 #include "tensor/kernels.h"
 
-enum { TILE = 24 };
+enum { TILE = 48 };
 
 /* A block of keys, a tile of queries, and their gradients. */
 struct work {
@@ -76,9 +76,10 @@ static void load_tile(struct work *w, int first, int n) {
         const real *q = w->a->qkv + row * w->ld + (size_t)head * w->hs;
         const real *dout = w->a->dout + row * w->lo + (size_t)head * w->hs;
 
-        for (int d = 0; d < w->hs; d++) w->q[e * w->width + d] = q[d] * w->scale;
+        memcpy(w->q + (size_t)e * w->width, q, (size_t)w->hs * sizeof *q);
         memcpy(w->dout + (size_t)e * w->width, dout, (size_t)w->hs * sizeof *dout);
     }
+    w->ops->scale(w->q, w->scale, (size_t)n * w->width);
 }
 
 static void add_queries(struct work *w, int first, int n) {
@@ -86,7 +87,7 @@ static void add_queries(struct work *w, int first, int n) {
         size_t row = (size_t)w->span->start + (first + e) / w->group;
         real *dq = w->a->dqkv + row * w->ld + (size_t)(w->head + (first + e) % w->group) * w->hs;
 
-        for (int d = 0; d < w->hs; d++) dq[d] += w->dq[e * w->width + d] * w->scale;
+        w->ops->axpy(dq, w->scale, w->dq + (size_t)e * w->width, w->hs);
     }
 }
 
