@@ -26,16 +26,11 @@
 
 struct options {
     const char *model, *out, *ref, *times;
-    int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
-    int products;
-    double beta, clip_low, clip_high, tis;
-    bool weigh_kl, mask_cut, off_policy;
-    long epochs, minibatches, length;
-    double min_entropy, max_growth;
+    int products, loss, scale, kl, kl_in;       /* the last three: 0 for the algorithm's own, or 1 + a value */
+    double beta, clip_low, clip_high, tis, min_entropy, max_growth, lr;
+    bool weigh_kl, mask_cut, off_policy, recompute, profile;
+    long epochs, minibatches, length, leaves, rows, threads;
     struct adamw_options adamw;
-    double lr;
-    long leaves, rows, threads;
-    bool recompute, profile;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -63,8 +58,7 @@ static const struct cli_opt opts[] = {
     ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
-    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
-      NULL },
+    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "compute activations again in backward", NULL },
     { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that gradients are multiplied in", "fp32|bf16" },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
     { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
@@ -131,23 +125,20 @@ static int take_state(struct update *u, const json_t *state, struct err *err) {
     return 0;
 }
 
-/* Before the first product; activations are not known yet, nor whether there will be more than one group. */
-static int check_memory(const struct update *u, struct err *err) {
-    struct memory mem = memory_of(u->model, tree_blocks((int)u->o->leaves, 1), pool_threads(u->pool), 0);
-
-    if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
-    return memory_check(&mem, err);
-}
-
 /* The policy: the run's last step if there is one, else the model. */
 static int load_policy(struct update *u, struct err *err) {
     bool goes_on = rundir_last(&u->run) >= 0;
+    struct memory mem;
     json_t *state = NULL;
     int r;
 
     if (!goes_on && !u->o->model) return err_set(err, "%s holds no run; --model is missing", u->run.path);
     u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(u->o->model);
-    if (!(u->model = model_load_trained(u->base, err)) || check_memory(u, err) ||
+    if (!(u->model = model_load_trained(u->base, err))) return -1;
+    /* Before the first product; activations are not known yet, nor whether there will be more than one group. */
+    mem = memory_of(u->model, tree_blocks((int)u->o->leaves, 1), pool_threads(u->pool), 0);
+    if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
+    if (memory_check(&mem, err) ||
         !(u->bpe = checkpoint_tokenizer(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
     u->adamw = adamw_new(model_trained(u->model));

@@ -36,6 +36,7 @@ void decoder_free(struct decoder *d) {
     free(d->ints);
     free(d->spans);
     free(d->packed_at);
+    free(d->root_at);
     free(d->pieces);
     free(d);
 }
@@ -164,6 +165,7 @@ static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     b->dgu = take(l, rows * 2 * c->intermediate);
     b->dh = take(l, rows * c->intermediate);
     b->D = take(l, rows * c->heads);
+    b->droot = take(l, d->root_at[d->n_seqs] * 2 * c->kv_heads * c->head_dim);
     b->lora = take(l, lora_scratch(d->m, (int)rows));
     b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
 }
@@ -215,6 +217,7 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
     *span = (struct attn_span){ .start = s->start, .len = s->len, .root_start = root ? root->start : 0,
                                 .root_len = root ? root->len : 0 };
     d->packed_at[i + 1] = d->packed_at[i] + (size_t)attn_blocks(span->root_len, span->root_len + s->len);
+    d->root_at[i + 1] = d->root_at[i] + (size_t)span->root_len;
     for (int r = 0; r < s->len; r++) d->pos[s->start + r] = span->root_len + r;
     for (int r = 0; r < s->len; r += PIECE_ROWS) {
         int n = s->len - r < PIECE_ROWS ? s->len - r : PIECE_ROWS;
@@ -222,16 +225,12 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
         d->pieces = mem_grow(d->pieces, (size_t)d->n_pieces, &d->pieces_cap, sizeof *d->pieces);
         d->pieces[d->n_pieces++] = (struct piece){ .seq = i, .begin = r, .n = n };
     }
-    d->first_child[i] = d->sibling[i] = -1;
-    if (!root) return;
-    d->sibling[i] = d->first_child[s->parent];
-    d->first_child[s->parent] = i;
 }
 
 /* Room for the integer arrays, carved from one block. */
 static void plan_ints(struct decoder *d, const struct packed *in) {
     size_t T = (size_t)in->n_tokens, S = (size_t)in->n_seqs, N = (size_t)in->n_targets;
-    size_t need = T + 2 * S + 2 * N + 1;
+    size_t need = T + 2 * N + 1;
 
     if (need > d->ints_cap) {
         d->ints = mem_realloc(d->ints, need, sizeof *d->ints);
@@ -240,12 +239,11 @@ static void plan_ints(struct decoder *d, const struct packed *in) {
     if (S > d->spans_cap) {
         d->spans = mem_realloc(d->spans, S, sizeof *d->spans);
         d->packed_at = mem_realloc(d->packed_at, S + 1, sizeof *d->packed_at);
+        d->root_at = mem_realloc(d->root_at, S + 1, sizeof *d->root_at);
         d->spans_cap = S;
     }
     d->pos = d->ints;
-    d->first_child = d->pos + T;
-    d->sibling = d->first_child + S;
-    d->head.rows = d->sibling + S;
+    d->head.rows = d->pos + T;
     d->head.first = d->head.rows + N;
 }
 
@@ -256,7 +254,7 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
     plan_ints(d, in);
     d->n_seqs = in->n_seqs;
     d->n_pieces = 0;
-    d->packed_at[0] = 0;
+    d->packed_at[0] = d->root_at[0] = 0;
     for (int i = 0; i < in->n_seqs; i++) plan_seq(d, in, i);
     for (int i = 0; i < in->n_tokens; i++) most = d->pos[i] > most ? d->pos[i] : most;
     plan_head(d, in);

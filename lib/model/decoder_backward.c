@@ -106,16 +106,38 @@ static void mlp_backward(struct job *j, real *grad) {
     norm_backward(d, b->dx, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
 }
 
-/* A root and all that goes on from it, for one key-value head: they add to the root's keys. */
+/* Reals that a row of droot has. */
+static size_t root_width(const struct job *j) {
+    return (size_t)2 * j->shape.kv_heads * j->shape.hs;
+}
+
+/* A sequence and key-value head. A branch leaves what its root gets apart, for add_roots. */
 static void attention_task(void *ctx, int task, int worker) {
     const struct job *j = ctx;
-    int seq = task / j->shape.kv_heads, kv = task % j->shape.kv_heads;
+    int seq = task / j->shape.kv_heads;
+    struct attn_grads grads = j->attn;
 
     (void)worker;
-    if (j->in->seqs[seq].parent >= 0) return;
-    attn_backward(&j->attn, &j->d->spans[seq], &j->shape, kv);
-    for (int s = j->d->first_child[seq]; s >= 0; s = j->d->sibling[s])
-        attn_backward(&j->attn, &j->d->spans[s], &j->shape, kv);
+    if (j->in->seqs[seq].parent >= 0) grads.droot = j->d->back.droot + j->d->root_at[seq] * root_width(j);
+    attn_backward(&grads, &j->d->spans[seq], &j->shape, task % j->shape.kv_heads);
+}
+
+/* Rows' keys and values get what the branches left for them, in order. */
+static void add_roots(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    const struct decoder *d = j->d;
+    size_t keys = (size_t)j->shape.heads * j->shape.hs, width = root_width(j);
+
+    (void)part;
+    for (int s = 0; s < j->in->n_seqs; s++) {
+        const struct attn_span *span = &d->spans[s];
+        int from = begin > span->root_start ? begin : span->root_start;
+        int to = end < span->root_start + span->root_len ? end : span->root_start + span->root_len;
+
+        for (int r = from; r < to; r++)
+            j->k->add(d->back.dqkv + r * (keys + width) + keys,
+                      d->back.droot + (d->root_at[s] + r - span->root_start) * width, width);
+    }
 }
 
 /* One head's q or k through its norm: dy becomes dx. */
@@ -182,6 +204,7 @@ static void attention_backward(struct job *j, real *grad, int layer) {
                                    .lse = decoder_lse(d, layer), .dqkv = b->dqkv, .D = b->D };
     pool_part(d->pool, POOL_ATTENTION);
     pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
+    if (d->root_at[j->in->n_seqs]) rows_run(d->pool, T, PART, add_roots, j);
     pool_part(d->pool, POOL_ROWS);
     qkv_backward(j, grad);
     norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);

@@ -114,6 +114,22 @@ static void tile_backward(struct work *w, int first, int n, int base, int keys) 
     add_queries(w, first, n);
 }
 
+/* What the key and value of position p get. */
+static void give_key(struct work *w, int p, const real *dk, const real *dv) {
+    if (p < w->span->root_len && w->a->droot) {
+        size_t keys = (size_t)w->heads * w->hs;         /* these columns of qkv droot has not */
+        real *row = w->a->droot + p * (w->ld - keys);
+
+        memcpy(row + (w->key - keys), dk, (size_t)w->hs * sizeof *dk);
+        memcpy(row + (w->value - keys), dv, (size_t)w->hs * sizeof *dv);
+    } else {
+        real *row = w->a->dqkv + row_of(w->span, p) * w->ld;
+
+        w->ops->add(row + w->key, dk, (size_t)w->hs);
+        w->ops->add(row + w->value, dv, (size_t)w->hs);
+    }
+}
+
 /* D = sum(dO O) of the span's queries. */
 static void output_sums(struct work *w) {
     for (int r = 0; r < w->span->len; r++)
@@ -139,11 +155,6 @@ void attn_backward(const struct attn_grads *a, const struct attn_span *span,
 
         load_block(&w, base, base + keys);
         for (; first < n; first += TILE) tile_backward(&w, first, n - first < TILE ? n - first : TILE, base, keys);
-        for (int j = 0; j < keys; j++) {
-            real *row = a->dqkv + row_of(span, base + j) * w.ld;
-
-            w.ops->add(row + w.key, w.dk + (size_t)j * w.width, w.hs);
-            w.ops->add(row + w.value, w.dv + (size_t)j * w.width, w.hs);
-        }
+        for (int j = 0; j < keys; j++) give_key(&w, base + j, w.dk + (size_t)j * w.width, w.dv + (size_t)j * w.width);
     }
 }

@@ -11,7 +11,8 @@ static void along(uint32_t *to, const real *x, int n) {
     int i = 0;
 
     for (; i + 32 <= n; i += 32)
-        _mm512_storeu_si512(to + i / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16), _mm512_loadu_ps(x + i)));
+        _mm512_storeu_si512(to + i / 2, (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + i + 16),
+                                                                     _mm512_loadu_ps(x + i)));
     if (i < n) bf16_base.along(to + i / 2, x + i, n - i);
 }
 

@@ -22,7 +22,8 @@ struct span {
 };
 
 static struct span span_of(int n, int of, int first, int leaves) {
-    return (struct span){ tree_first(n, of, first), tree_first(n, of, first + leaves / 2), tree_first(n, of, first + leaves) };
+    return (struct span){ tree_first(n, of, first), tree_first(n, of, first + leaves / 2),
+                          tree_first(n, of, first + leaves) };
 }
 
 /* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. Leaves without
