@@ -1,7 +1,7 @@
 # bench-data — the cases load and growth of bench.sh, which reads this file.
 #
 #   LOAD_EVENTS=1000000 DATA=dir      events of the world that is loaded; with DATA also dir/ml-1m, decompressed
-#   GROWTH="100000 1000000 10000000 20000000" GROWTH_CASES=1000 GROWTH_DEGREE=100
+#   GROWTH="100000 1000000 10000000 20000000" GROWTH_CASES=4000 GROWTH_DEGREE=100
 #                                     events of each world; cases; the latest events of an item that are followed
 # shellcheck shell=bash disable=SC2016,SC2154
 
@@ -50,12 +50,12 @@ grown() {
     head -n "$1" "$work/growth/ratings.dat" > "$dir/ratings.dat"
     timed none graphload --quiet -o "$graph" "$dir"
     mv "$work/time" "$work/time.build"
-    for run in 1 "${GROWTH_CASES:-1000}"; do
+    for run in 1 "${GROWTH_CASES:-4000}"; do
         timed sampled.jsonl "${sample[@]}" --limit "$run"
         mv "$work/time" "$work/time.$run"
         jq -n '[inputs.drawn] | add' "$work/sampled.jsonl" > "$work/drawn.$run"
     done
-    jq -sc --argjson n "$1" --argjson cases "${GROWTH_CASES:-1000}" --slurpfile drawn <(cat "$work/drawn.1" "$work/drawn.$run") '
+    jq -sc --argjson n "$1" --argjson cases "${GROWTH_CASES:-4000}" --slurpfile drawn <(cat "$work/drawn.1" "$work/drawn.$run") '
         {case: "growth", threads: 1, events: $n, build_seconds: .[0].cpu_seconds, build_rss: .[0].peak_rss,
          begin_seconds: .[1].cpu_seconds,
          chains_per_second: (($drawn[1] - $drawn[0]) / ([.[2].cpu_seconds - .[1].cpu_seconds, 1e-6] | max))} + .[2]' \

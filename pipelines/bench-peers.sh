@@ -36,10 +36,13 @@ rl-update-bf16|smollm2-135m||$torch --case grpo --batch 8 --prompt 600 --respons
 decode|smollm2-135m|fp32|$torch --case decode --batch 8 --prompt 600 --response 60|7
 decode|smollm2-135m|bf16|$torch --case decode --batch 8 --prompt 600 --response 60|12
 prefill|smollm2-135m|fp32|llamacpp prefill_tokens_per_second|3
+prefill|smollm2-135m|bf16|llamacpp prefill_tokens_per_second|3
+prefill|smollm2-135m|int8|llamacpp prefill_tokens_per_second|3
 decode|smollm2-135m|fp32|llamacpp decode_tokens_per_second|1.5
 decode|smollm2-135m|bf16|llamacpp decode_tokens_per_second|2.5
 decode|smollm2-135m|int8|llamacpp decode_tokens_per_second|2.5
 decode|small|fp32|$torch --case decode --batch 16 --prompt 400 --response 60 --model small|10
+decode|small|bf16|$torch --case decode --batch 16 --prompt 400 --response 60 --model small|10
 ROWS
 }
 

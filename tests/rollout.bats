@@ -430,6 +430,7 @@ refuses() {
 --min-p -0.1|--min-p takes a number from 0 to 1, not '-0.1'
 --stop=|--stop takes a text in UTF-8, not ''
 --max-tokens 0|--max-tokens takes a whole number from 1 to 1e+06, not '0'
+--weights fp16|--weights takes one of fp32|bf16|int8, not 'fp16'
 --batch 5000|--batch takes a whole number from 1 to 4096, not '5000'
 --seed x|--seed takes a whole number from 0 to 18446744073709551615, not 'x'
 --threads 257|--threads takes a whole number from 0 to 256, not '257'

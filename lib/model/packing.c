@@ -21,7 +21,7 @@ static void take(struct job *j, struct packed_matrix *to, size_t offset, int N, 
         packed_make(to, j->p->type, w, N, K, j->p->block + j->used, j->pool);
         mem_drop(w, (size_t)N * K * sizeof *w);
     }
-    j->used += packed_bytes(j->p->type, N, K);
+    j->used += packed_size(j->p->type, N, K);
 }
 
 static void take_all(struct job *j) {

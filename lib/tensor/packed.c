@@ -94,7 +94,7 @@ static void pack_panel(void *ctx, int task, int worker) {
         else pack_bytes((struct packed_block *)panel, w + j * K, p->K, j);
 }
 
-size_t packed_bytes(enum packed_type type, int N, int K) {
+size_t packed_size(enum packed_type type, int N, int K) {
     return (size_t)panels_of(N) * panel_bytes(type, K);
 }
 

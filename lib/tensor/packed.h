@@ -2,7 +2,8 @@
  * reads in order, in full precision, in bfloat16, or in 8 bits with a scale for each PACKED_GROUP of a row.
  *
  * PACKED_FP32 gives the bits of gemm_forward. With PACKED_BF16 the inputs are rounded to bfloat16 as well,
- * with PACKED_INT8 to 8 bits in groups of their own; sums are in float, those of a group of bytes exact. A row of a product depends on that row of the input and on w alone, to the bit. */
+ * with PACKED_INT8 to 8 bits in groups of their own; sums are in float, those of a group of bytes exact. A row of a
+ * product depends on that row of the input and on w alone, to the bit. */
 #ifndef TENSOR_PACKED_H
 #define TENSOR_PACKED_H
 
@@ -44,9 +45,9 @@ struct packed_bytes {
 };
 
 /* Bytes of the panels of w[N,K], a multiple of 64. */
-size_t packed_bytes(enum packed_type type, int N, int K);
+size_t packed_size(enum packed_type type, int N, int K);
 
-/* Packs w into panels[packed_bytes], aligned to 64 bytes, which are borrowed. */
+/* Packs w into panels[packed_size], aligned to 64 bytes, which are borrowed. */
 void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, void *panels,
                  struct pool *pool);
 

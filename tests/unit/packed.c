@@ -23,7 +23,7 @@ static real *noise(int rows, int cols, const char *what) {
 }
 
 static void *room(enum packed_type type, int N, int K) {
-    return mem_aligned(packed_bytes(type, N, K), 1);
+    return mem_aligned(packed_size(type, N, K), 1);
 }
 
 /* x as a product of this type sees it. */
