@@ -18,7 +18,7 @@
 # not done again: a run that was killed goes on. One process works in OUT, a second one exits 75.
 # shellcheck disable=SC2034,SC2086,SC2153,SC2154
 seeds=${SEEDS-1} top=${OUT-out/ablations} threads="--threads ${THREADS-0}" batch=${BATCH-16} seed=${SEEDS-1}
-arms=${ARMS-full sft-continued no-chains no-mask-order no-thoughts answer-only swapped no-sft no-rl hit-only dense-only}
+arms=${ARMS-full sft-continued sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped hit-only dense-only hit-and-dense}
 [[ " $arms " == *" full "* ]] || arms="full $arms"
 lr=${LR-0.004} rl_lr=${RL_LR-0.0001} out=$top
 floors="random pop itemknn ease ease-recent chainvote logistic"
@@ -34,7 +34,8 @@ prepare() {
     make test.cases.jsonl candidates --quiet --split test --seed $seed --shuffle --limit "${TEST-2500}" "$graph"
     make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle --limit "${CASES-20000}" "$graph"
     for part in test train; do
-        make $part.chains.jsonl chainsample --quiet $threads --seed $seed --chains 20 --cases "$out/$part.cases.jsonl" "$graph"
+        make $part.chains.jsonl chainsample --quiet $threads --seed $seed --chains 20 --law "${LAW-uniform}" --facts follow,path,near20 \
+            --cases "$out/$part.cases.jsonl" "$graph"
     done
     for model in $floors; do
         case $model in
@@ -63,12 +64,12 @@ swapped() {
         foreach (inputs, $first[0]) as $next ({next: .}; {record: .next, next: $next};
             .record + {completion: [.record.completion[0] + {content: [
                 range(.record | lines | length) as $k | (.next | lines[$k]) as $other | .record | lines[$k] |
-                first(($other | thought) as $t | thought as $own | sub($own; $t; "x")) // .] | join("\n")}]})' "$1"
+                first(($other | thought) as $t | thought as $own | split($own) | join($t)) // .] | join("\n")}]})' "$1"
 }
 
 # prompts VARIANT: of training and test.
 prompts() {
-    local part compact="maskprompt --template compact --history 1 --contenders 6"
+    local part compact="maskprompt --template compact --history 1 --contenders 5"
     for part in test train; do
         case $1 in
             chain) make $part.chain.jsonl $compact "$out/$part.chains.jsonl" ;;
@@ -86,10 +87,17 @@ prompts() {
     done
 }
 
-# units: how many stages of training the arms take.
-units() {
-    tr ' ' '\n' <<< "$arms" | awk '/^(full|sft-continued|no-sft|hit-only|dense-only)$/ { n++; next } /./ && !/^no-rl$/ { n += 2 }
-        END { print n + 1 }'
+# stages WHAT: how many stages of sft, or of rl, the arms take with all seeds; sft-continued and sft-more take RL's time.
+stages() {
+    local arm sft=1 rl=0
+    for arm in $arms; do
+        case $arm in
+            no-chains | no-mask-order | no-thoughts | answer-only | swapped) sft=$((sft + 1)) rl=$((rl + 1)) ;;
+            no-rl) ;;
+            *) rl=$((rl + 1)) ;;
+        esac
+    done
+    echo $(($1 * $(wc -w <<< "$seeds")))
 }
 
 # each N COMMAND...: seconds that one of N steps takes.
@@ -100,64 +108,85 @@ each() {
     awk -v us=$((${EPOCHREALTIME/./} - start)) -v n="$n" 'BEGIN { print us / 1e6 / n }'
 }
 
-# plan STAGE COMMAND...: makes OUT/plan.STAGE, the steps of a stage and the seconds of one, from those of a few steps.
-plan() {
-    local stage=$1 n=$2 budget
+# measure STAGE N COMMAND...: OUT/rate.STAGE, the seconds that one of N steps takes.
+measure() {
+    local stage=$1 n=$2
     shift 2
-    [ -e "$top/plan.$stage" ] || {
-        budget=$(awk -v m="${MINUTES-75}" -v n=$(($(units) * $(wc -w <<< "$seeds"))) 'BEGIN { print 0.85 * 60 * m / n }')
-        each $n "$@" | awk -v budget="$budget" -v n="$n" '{ steps = int(budget / $1); print (steps > n ? steps : n), $1 }' > "$top/plan.tmp"
-        mv "$top/plan.tmp" "$top/plan.$stage"
+    [ -e "$top/rate.$stage" ] || {
+        rm -rf "$out/probe"
+        mkdir "$out/probe"
+        each $n "$@" > "$top/rate.tmp"
+        mv "$top/rate.tmp" "$top/rate.$stage"
     }
-    read -r "${stage}_steps" "${stage}_rate" < "$top/plan.$stage"
+    read -r "${stage}_rate" < "$top/rate.$stage"
 }
 
-# supervised VARIANT: the stage of SFT, on its prompts.
+# plan: steps of SFT, by its passes over the traces, at most a third of the time; and of RL, in what is left.
+plan() {
+    [ -e "$top/plan.$1" ] || {
+        awk -v sft=${sft_rate} -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" \
+            -v nrl="$(stages rl)" -v passes=$((${EPOCHS-8} * ${TRACES-300} / batch)) 'function most(n, least) { return n > least ? int(n) : least }
+            BEGIN { seconds = 0.85 * 60 * minutes; steps = most(seconds / 3 / nsft / sft, 10); if (passes < steps) steps = passes
+                iterations = most((seconds - nsft * sft * steps) / nrl / rl, 2); print steps, iterations, most(iterations * rl / sft, 1) }' > "$top/plan.tmp"
+        mv "$top/plan.tmp" "$top/plan.$1"
+    }
+    read -r sft_steps rl_steps continued_steps < "$top/plan.$1"
+}
+
+# supervised VARIANT: the stage of SFT, on the first of its prompts.
 supervised() {
     prompts $1
-    plan sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads "$out/train.chain.jsonl"
-    train models/sft.$1 base train.$1.jsonl --steps $sft_steps --lr $lr $threads
+    make traces.$1.jsonl head -n ${TRACES-300} "$out/train.$1.jsonl"
+    measure sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads "$out/traces.$1.jsonl"
+    plan sft
+    train models/sft.$1 base traces.$1.jsonl --steps $sft_steps --lr $lr $threads
 }
 
-# loop N BASE PROMPTS RUN REWARD...: the loop.
+# loop N BASE PROMPTS RUN [OPTION...]: RL, with these options of reward. Without probabilities no scores are needed.
 loop() {
-    local n=$1 base=$out/$2 prompts=$out/$3 run=$out/$4
+    local n=$1 base=$out/$2 prompts=$out/$3 run=$out/$4 scores=
     shift 4
-    PER_STEP=${PER_STEP-64} ROLLOUT="-n ${GROUP-8} --max-tokens 80 --batch 128 $threads" REWARD="$*" \
-        RL_UPDATE="--loss dr_grpo --max-tokens 80 --lr $rl_lr --beta ${BETA-0.04} --ref $base $threads" \
+    [[ " $* " != *" --prob 0 "* ]] || scores=--no-scores
+    PER_STEP=${PER_STEP-64} ROLLOUT="-n ${GROUP-8} --max-tokens 128 --batch 128 $scores $threads" REWARD="$*" \
+        RL_UPDATE="--loss dr_grpo --max-tokens 128 --lr $rl_lr --beta ${BETA-0.1} --ref $base $threads" \
         "$root/pipelines/rl.sh" $n "$base" "$prompts" "$run"
 }
 
-# reinforced ARM BASE PROMPTS REWARD...: the stage of RL.
+# reinforced ARM BASE PROMPTS OPTION...: the stage of RL.
 reinforced() {
-    local arm=$1 start=$SECONDS
+    local start=$SECONDS arm=$1
     shift
-    plan rl 2 loop 2 models/sft.chain train.chain.jsonl probe/rl --rating 0
     [ -e "$out/models/$arm/seconds" ] || {
-        echo "+ rl.sh $rl_steps $1 $2 models/$arm, reward $*" >&2
+        echo "+ rl.sh $rl_steps $1 $2 models/$arm, reward ${*:3}" >&2
         loop $rl_steps "$1" "$2" "models/$arm" "${@:3}"
         echo $((SECONDS - start)) > "$out/models/$arm/seconds"
     }
 }
 
-# arm NAME: its model and its answers to the test cases.
+# continued ARM PROMPTS: SFT goes on for as long as RL takes.
+continued() {
+    train models/$1 models/sft.chain $2 --steps $continued_steps --lr ${CONTINUED_LR-$rl_lr} --schedule constant $threads
+}
+
+# arm NAME: its model, and its answers to the test cases.
 arm() {
-    local test=chain model=$1
+    local test=chain model=$1 sft=models/sft.chain
     case $1 in
+        full) reinforced $1 $sft train.chain.jsonl --prob 0 ;;
+        sft-continued) continued $1 traces.chain.jsonl ;;
+        sft-more) continued $1 train.chain.jsonl ;;
+        no-rl) model=sft.chain ;;
+        no-sft) reinforced $1 base train.chain.jsonl --prob 0 ;;
+        hit-only) reinforced $1 $sft train.chain.jsonl --prob 0 --format 0 --grounding 0 ;;
+        dense-only) reinforced $1 $sft train.chain.jsonl --hit 0 --format 0 --grounding 0 ;;
+        hit-and-dense) reinforced $1 $sft train.chain.jsonl ;;
         no-chains | no-mask-order | no-thoughts | answer-only | swapped)
             supervised $1
-            reinforced $1 models/sft.$1 train.$1.jsonl --rating 0
+            reinforced $1 models/sft.$1 train.$1.jsonl --prob 0
             test=$1 ;;
-        no-rl) model=sft.chain ;;
-        no-sft) reinforced $1 base train.chain.jsonl --rating 0 ;;
-        hit-only) reinforced $1 models/sft.chain train.chain.jsonl --prob 0 --format 0 --grounding 0 ;;
-        dense-only) reinforced $1 models/sft.chain train.chain.jsonl --hit 0 --format 0 --grounding 0 ;;
-        sft-continued) train models/$1 models/sft.chain train.chain.jsonl --lr ${CONTINUED_LR-$rl_lr} --schedule constant \
-            --steps "$(awk -v n=$rl_steps -v rl=$rl_rate -v sft=$sft_rate 'BEGIN { print int(n * rl / sft + 0.5) }')" $threads ;;
-        full) reinforced $1 models/sft.chain train.chain.jsonl --rating 0 ;;
-        *) echo "ablations: no such arm: $1" >&2; exit 2 ;;
+        *) echo "ablations: there is no arm $1" >&2; exit 2 ;;
     esac
-    answers $1 models/$model test.$test.jsonl --max-tokens 80 --batch 128 $threads
+    answers $1 models/$model test.$test.jsonl --max-tokens 128 --batch 128 $threads
 }
 
 # ends SEED...: how the RL of each arm ended, its last five iterations on average.
@@ -206,6 +235,8 @@ for seed in $seeds; do
     mkdir -p "$out/scored" "$out/models" "$out/probe"
     prepare
     supervised chain
+    measure rl 3 loop 3 models/sft.chain train.chain.jsonl probe/rl --prob 0
+    plan all
     for name in $arms; do arm $name; done
 done
 {
