@@ -18,8 +18,10 @@
 # not done again: a run that was killed goes on. One process works in OUT, a second one exits 75.
 # shellcheck disable=SC2034,SC2086,SC2153,SC2154
 seeds=${SEEDS-1} top=${OUT-out/ablations} threads="--threads ${THREADS-0}" batch=${BATCH-16} seed=${SEEDS-1}
-arms=${ARMS-full sft-continued sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped hit-only dense-only hit-and-dense}
+every="full sft-continued sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped hit-only dense-only hit-and-dense"
+arms=${ARMS-$every}
 [[ " $arms " == *" full "* ]] || arms="full $arms"
+for name in $arms; do [[ " $every " == *" $name "* ]] || { echo "ablations: there is no arm $name" >&2; exit 2; }; done
 lr=${LR-0.004} rl_lr=${RL_LR-0.0001} out=$top
 floors="random pop itemknn ease ease-recent chainvote logistic"
 # shellcheck source=pipelines/steps.sh
@@ -184,7 +186,6 @@ arm() {
             supervised $1
             reinforced $1 models/sft.$1 train.$1.jsonl --prob 0
             test=$1 ;;
-        *) echo "ablations: there is no arm $1" >&2; exit 2 ;;
     esac
     answers $1 models/$model test.$test.jsonl --max-tokens 128 --batch 128 $threads
 }
@@ -200,17 +201,30 @@ ends() {
     done
 }
 
+# spoken NAME: the list that a reader of its answers has: what it says first, the others by their scores; no answer, no list.
+spoken() {
+    jq -c '{id, candidates, target, source, scores: (.samples[0] | .answer as $said | if $said then .scores | .[($said | explode[0]) - 65] = 1
+        else .scores | map(null) end)} | if .source then . else del(.source) end' "$out/scored/$1.jsonl"
+}
+
 # judged SEED SEED...: records of the report; the first is a seed, or null for all of those that follow.
 judged() {
-    local runs="" name of=$1
+    local of=$1 name runs="" lists="" test='{against, difference, lo, hi, wins, losses, p, p_holm, ndcg5_difference,
+        ndcg5_lo: .ndcg5_boot_lo, ndcg5_hi: .ndcg5_boot_hi, ndcg5_p: .ndcg5_boot_p, ndcg5_p_holm: .ndcg5_boot_p_holm}'
     shift
     for name in $floors best $arms; do runs="$runs $name=$out/scored/$name.jsonl"; done
+    for name in $arms; do
+        make spoken/$name.jsonl spoken $name
+        lists="$lists $name=$out/spoken/$name.jsonl"
+    done
     make evaluation.jsonl evaluate -k 1,5 --against full --bootstrap 2000 $runs
-    ends "$@" | jq -sc --argjson seed $of --slurpfile all "$out/evaluation.jsonl" '(map({(.model): del(.model)}) | add) as $ends |
-        ($all | map(select(.against) | {(.model): {against, difference, lo, hi, wins, losses, p, p_holm, ndcg5_difference,
-            ndcg5_lo: .ndcg5_boot_lo, ndcg5_hi: .ndcg5_boot_hi, ndcg5_p: .ndcg5_boot_p, ndcg5_p_holm: .ndcg5_boot_p_holm}}) | add) as $tests |
-        $all[] | select(.against | not) | {seed: $seed, model, n, hr1, lo, hi, ndcg5, ndcg5_lo, ndcg5_hi, valid, hr1_text} +
-            $ends[.model] + {test: $tests[.model]}'
+    make spoken.jsonl evaluate -k 1,5 --against full --bootstrap 2000 $lists
+    ends "$@" | jq -sc --argjson seed $of --slurpfile all "$out/evaluation.jsonl" --slurpfile spoken "$out/spoken.jsonl" '
+        def tests: map(select(.against) | {(.model): '"$test"'}) | add;
+        def figures: {hr1, lo, hi, ndcg5, ndcg5_lo, ndcg5_hi};
+        (map({(.model): del(.model)}) | add) as $ends | ($all | tests) as $tests | ($spoken | tests) as $said |
+        ($spoken | map(select(.against | not) | {(.model): (figures + {test: $said[.model]})}) | add) as $spoken |
+        $all[] | select(.against | not) | {seed: $seed, model, n} + figures + {test: $tests[.model], valid, spoken: $spoken[.model]} + $ends[.model]'
 }
 
 # pooled NAME: its scored cases of all seeds.
@@ -220,19 +234,20 @@ pooled() {
     done
 }
 
-# table: the report, for people.
+# table: the report, for people; what a model says stands behind what its scores say.
 table() {
-    jq -r 'def r: if . then . * 1000 | round / 1000 else "" end; def p: if . then (if . < 0.001 then "<.001" else r end) else "" end;
-        [.seed // "all", .model, .n, (.hr1, .lo, .hi, .ndcg5, .ndcg5_lo, .ndcg5_hi, .valid, .hr1_text, .kl, .format | r),
-        (.test.difference | r), (.test.p | p), (.test.ndcg5_difference | r), (.test.ndcg5_p | p)] | @tsv' "$top/report.jsonl" |
-        awk -F '\t' 'BEGIN { f = "%-5s %-14s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %6s %7s %6s %7s %6s\n"
-            printf f, "seed", "arm", "n", "HR@1", "low", "high", "NDCG@5", "low", "high", "valid", "text", "KL", "format", "-full", "p", "-full", "p" }
-            { printf f, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 }'
+    jq -r 'def r: if . then . * 1000 | round / 1000 else "" end; def p: if . == null then "" elif . < 0.001 then "<.001" else r end;
+        def test: (.test.difference | r), (.test.p | p), (.test.ndcg5_difference | r), (.test.ndcg5_p | p);
+        [.seed // "all", .model, .n, (.hr1, .lo, .hi, .ndcg5, .ndcg5_lo, .ndcg5_hi | r), test, (.spoken | (.hr1, .ndcg5 | r), test),
+        (.valid, .kl, .format | r)] | map(tostring) | @tsv' "$top/report.jsonl" | awk -F '\t' '
+        function row() { printf "%-5s%-14s%6s", $1, $2, $3; for (i = 4; i <= 22; i++) printf "%7s", $i; print "" }
+        BEGIN { $0 = "seed,arm,n,HR@1,low,high,NDCG@5,low,high,-full,p,-full,p,HR@1,NDCG@5,-full,p,-full,p,valid,KL,format"; gsub(",", "\t"); row() }
+        { row() }'
 }
 
 for seed in $seeds; do
     out=$top/seed-$seed graph=$out/world.jsonl
-    mkdir -p "$out/scored" "$out/models" "$out/probe"
+    mkdir -p "$out/scored" "$out/spoken" "$out/models"
     prepare
     supervised chain
     measure rl 3 loop 3 models/sft.chain train.chain.jsonl probe/rl --prob 0
@@ -242,13 +257,13 @@ done
 {
     for of in $seeds; do
         out=$top/seed-$of
-        rm -f "$out/evaluation.jsonl"
+        rm -f "$out/evaluation.jsonl" "$out/spoken.jsonl"
         judged $of $of
     done
     if [[ $seeds == *" "* ]]; then
         out=$top/pooled
         rm -rf "$out"
-        mkdir -p "$out/scored"
+        mkdir -p "$out/scored" "$out/spoken"
         for name in $floors best $arms; do make scored/$name.jsonl pooled $name; done
         judged null $seeds
     fi
