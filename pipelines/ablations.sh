@@ -1,28 +1,32 @@
 #!/bin/bash
-# ablations — is RL doing anything, and what is each part of the road worth? Arms that differ from the full road in
-# one thing, on the same test cases of a synthetic world.
+# ablations — is RL doing anything, and what is each part of the road worth? Arms that differ from the full road in one
+# thing, on the same test cases of a synthetic world, and the classical floors beside them.
 #
 #   MINUTES=75 SEEDS=1 ARMS= OUT=out/ablations pipelines/ablations.sh
-#   MINUTES   for everything; the steps of training follow from it and from rates that are measured on the way. RL takes
-#             as long as SFT, and sft-continued as long as both. A folder keeps its steps (OUT/plan.*)
-#   SEEDS     each a world, its cases and a model; "1 2 3" are reported one by one and pooled
-#   ARMS      full, and of those in arm() below; all of them
-#   USERS=4000 CASES=20000 TEST=2500    of a world, cases for training, at most so many for the test
+#   MINUTES   for everything; the steps of training follow from it and from rates that are measured on the way
+#             (OUT/rate.*, OUT/plan.*: a folder keeps its steps)
+#   SEEDS     each a world, its cases and a model; those of "1 2 3" are reported one by one and pooled
+#   ARMS      of those in `arm` below; all of them, and full in any case
+#   USERS=2400 CASES=20000 TEST=2400    of a world; cases for training; test cases at most
+#   TRACES=300 EPOCHS=8    cases with thoughts, as a teacher's are dear, and passes of SFT over them; RL needs none, and has
+#                          all cases. sft-more is SFT continued as if there were thoughts for all of them
 #   HIDDEN=64 LAYERS=3 BATCH=16 LR=0.004    of the model and of SFT
-#   PER_STEP=64 GROUP=8 RL_LR=0.0001 BETA=0.04    of RL: prompts of an iteration, samples of each, rate, weight of KL
-#   CONTINUED_LR=    rate of sft-continued; that of RL
-#   THREADS=0    of each program; 0 is all cores
+#   PER_STEP=64 GROUP=8 RL_LR=0.0003 BETA=0.1    of RL: prompts of an iteration, samples of each, rate, weight of KL
+#   CONTINUED_LR=    rate of sft-continued and sft-more; that of RL
+#   LAW=uniform      of the chains: under the default of chainsample their count alone is the order in which candidates stand
+#   THREADS=0        of each program; 0 is all cores
 #
 # OUT/report.jsonl has a record of each arm for each seed and, where there are several, for all ("seed":null): what
-# evaluate says of it, its paired test against full, and KL, format and entropy of the last RL iteration. What is done is
-# not done again: a run that was killed goes on. One process works in OUT, a second one exits 75.
+# evaluate says of its scores and ("spoken") of its answers, with paired tests against full, whose differences are positive
+# where the arm is better; KL, format and entropy of the last RL iterations. What is done is not done again: a run that was
+# killed goes on. One process works in OUT, a second one exits 75.
 # shellcheck disable=SC2034,SC2086,SC2153,SC2154
 seeds=${SEEDS-1} top=${OUT-out/ablations} threads="--threads ${THREADS-0}" batch=${BATCH-16} seed=${SEEDS-1}
 every="full sft-continued sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped hit-only dense-only hit-and-dense"
 arms=${ARMS-$every}
 [[ " $arms " == *" full "* ]] || arms="full $arms"
 for name in $arms; do [[ " $every " == *" $name "* ]] || { echo "ablations: there is no arm $name" >&2; exit 2; }; done
-lr=${LR-0.004} rl_lr=${RL_LR-0.0001} out=$top
+lr=${LR-0.004} rl_lr=${RL_LR-0.0003} out=$top
 floors="random pop itemknn ease ease-recent chainvote logistic"
 # shellcheck source=pipelines/steps.sh
 . "$(dirname "$0")/steps.sh"
@@ -31,9 +35,9 @@ flock -w 2 9 || { echo "ablations: $top: another process works here" >&2; exit 7
 
 # prepare: a seed's world, cases, chains, tokenizer, untrained model, and the floors.
 prepare() {
-    local part model world="graphsynth --quiet --users ${USERS-4000} --seed $seed"
+    local part model world="graphsynth --quiet --users ${USERS-2400} --seed $seed"
     make world.jsonl $world
-    make test.cases.jsonl candidates --quiet --split test --seed $seed --shuffle --limit "${TEST-2500}" "$graph"
+    make test.cases.jsonl candidates --quiet --split test --seed $seed --shuffle --limit "${TEST-2400}" "$graph"
     make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle --limit "${CASES-20000}" "$graph"
     for part in test train; do
         make $part.chains.jsonl chainsample --quiet $threads --seed $seed --chains 20 --law "${LAW-uniform}" --facts follow,path,near20 \
@@ -89,13 +93,15 @@ prompts() {
     done
 }
 
-# stages WHAT: how many stages of sft, or of rl, the arms take with all seeds; sft-continued and sft-more take RL's time.
+# stages WHAT: how many stages of sft, or of rl, the arms take with all seeds; sft-continued and sft-more take RL's time,
+# long samples and scores twice as much.
 stages() {
     local arm sft=1 rl=0
     for arm in $arms; do
         case $arm in
             no-chains | no-mask-order | no-thoughts | answer-only | swapped) sft=$((sft + 1)) rl=$((rl + 1)) ;;
             no-rl) ;;
+            no-sft | dense-only | hit-and-dense) rl=$((rl + 2)) ;;
             *) rl=$((rl + 1)) ;;
         esac
     done
