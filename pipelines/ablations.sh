@@ -9,7 +9,8 @@
 #   ARMS      of those in `arm` below; all of them, and full in any case
 #   USERS=2400 CASES=20000 TEST=2400    of a world; cases for training; test cases at most
 #   TRACES=300 EPOCHS=8    cases with thoughts, as a teacher's are dear, and passes of SFT over them; RL needs none, and has
-#                          all cases. sft-more is SFT continued as if there were thoughts for all of them
+#             all cases. sft-continued goes on with the same traces for RL's time, and sft-chosen is its best step by loss
+#             on validation cases; sft-more goes on as if there were thoughts for all cases
 #   HIDDEN=64 LAYERS=3 BATCH=16 LR=0.004    of the model and of SFT
 #   PER_STEP=64 GROUP=8 RL_LR=0.0003 BETA=0.1    of RL: prompts of an iteration, samples of each, rate, weight of KL
 #   CONTINUED_LR=    rate of sft-continued and sft-more; that of RL
@@ -22,7 +23,8 @@
 # killed goes on. One process works in OUT, a second one exits 75.
 # shellcheck disable=SC2034,SC2086,SC2153,SC2154
 seeds=${SEEDS-1} top=${OUT-out/ablations} threads="--threads ${THREADS-0}" batch=${BATCH-16} seed=${SEEDS-1}
-every="full sft-continued sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped hit-only dense-only hit-and-dense"
+every="full sft-continued sft-chosen sft-more no-rl no-sft no-chains no-mask-order no-thoughts answer-only swapped"
+every="$every hit-only dense-only hit-and-dense"
 arms=${ARMS-$every}
 [[ " $arms " == *" full "* ]] || arms="full $arms"
 for name in $arms; do [[ " $every " == *" $name "* ]] || { echo "ablations: there is no arm $name" >&2; exit 2; }; done
@@ -39,9 +41,10 @@ prepare() {
     make world.jsonl $world
     make test.cases.jsonl candidates --quiet --split test --seed $seed --shuffle --limit "${TEST-2400}" "$graph"
     make train.cases.jsonl candidates --quiet --split train --seed $seed --shuffle --limit "${CASES-20000}" "$graph"
-    for part in test train; do
-        make $part.chains.jsonl chainsample --quiet $threads --seed $seed --chains 20 --law "${LAW-uniform}" --facts follow,path,near20 \
-            --cases "$out/$part.cases.jsonl" "$graph"
+    make valid.cases.jsonl candidates --quiet --split valid --seed $seed --shuffle --limit 400 "$graph"
+    for part in test train valid; do
+        make $part.chains.jsonl chainsample --quiet $threads --seed $seed --chains 20 --law "${LAW-uniform}" \
+            --facts follow,path,near20 --cases "$out/$part.cases.jsonl" "$graph"
     done
     for model in $floors; do
         case $model in
@@ -76,19 +79,20 @@ swapped() {
 # prompts VARIANT: of training and test.
 prompts() {
     local part compact="maskprompt --template compact --history 1 --contenders 5"
-    for part in test train; do
-        case $1 in
-            chain) make $part.chain.jsonl $compact "$out/$part.chains.jsonl" ;;
-            no-chains)
-                make titles.template sed 's/^{label}{level}{levels}{chains}$/{label} {title}/; s/^ {label}$/\\n{label} {title}/' \
-                    "$root/pipelines/ablations.template"
+    for part in test train valid; do
+        case $1:$part in
+            chain:*) make $part.chain.jsonl $compact "$out/$part.chains.jsonl" ;;
+            no-chains:t*)
+                make titles.template sed 's/^{label}{level}{levels}{chains}$/{label} {title}/
+                    s/^ {label}$/\\n{label} {title}/' "$root/pipelines/ablations.template"
                 make $part.bare.jsonl bare "$out/$part.chains.jsonl"
                 make $part.no-chains.jsonl maskprompt --template "$out/titles.template" --history 4 --contenders 20 \
                     --thoughts none "$out/$part.bare.jsonl" ;;
-            no-mask-order) make $part.no-mask-order.jsonl ${compact/compact/$root/pipelines/ablations.template} "$out/$part.chains.jsonl" ;;
-            no-thoughts) make $part.no-thoughts.jsonl $compact --thoughts none "$out/$part.chains.jsonl" ;;
-            answer-only) make $part.answer-only.jsonl $compact --thoughts answer "$out/$part.chains.jsonl" ;;
-            swapped) make $part.swapped.jsonl swapped "$out/$part.chain.jsonl" ;;
+            no-mask-order:t*)
+                make $part.no-mask-order.jsonl ${compact/compact/$root/pipelines/ablations.template} "$out/$part.chains.jsonl" ;;
+            no-thoughts:t*) make $part.no-thoughts.jsonl $compact --thoughts none "$out/$part.chains.jsonl" ;;
+            answer-only:t*) make $part.answer-only.jsonl $compact --thoughts answer "$out/$part.chains.jsonl" ;;
+            swapped:t*) make $part.swapped.jsonl swapped "$out/$part.chain.jsonl" ;;
         esac
     done
 }
@@ -100,7 +104,7 @@ stages() {
     for arm in $arms; do
         case $arm in
             no-chains | no-mask-order | no-thoughts | answer-only | swapped) sft=$((sft + 1)) rl=$((rl + 1)) ;;
-            no-rl) ;;
+            no-rl | sft-chosen) ;;
             no-sft | dense-only | hit-and-dense) rl=$((rl + 2)) ;;
             *) rl=$((rl + 1)) ;;
         esac
@@ -129,13 +133,19 @@ measure() {
     read -r "${stage}_rate" < "$top/rate.$stage"
 }
 
-# plan: steps of SFT, by its passes over the traces, at most a third of the time; and of RL, in what is left.
+# plan NAME: steps of SFT, by its passes over the traces, in at most a third of the time; of RL, in what is left; and of
+# SFT that goes on for as long.
 plan() {
     [ -e "$top/plan.$1" ] || {
-        awk -v sft=${sft_rate} -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" \
-            -v nrl="$(stages rl)" -v passes=$((${EPOCHS-8} * ${TRACES-300} / batch)) 'function most(n, least) { return n > least ? int(n) : least }
-            BEGIN { seconds = 0.85 * 60 * minutes; steps = most(seconds / 3 / nsft / sft, 10); if (passes < steps) steps = passes
-                iterations = most((seconds - nsft * sft * steps) / nrl / rl, 2); print steps, iterations, most(iterations * rl / sft, 1) }' > "$top/plan.tmp"
+        awk -v sft="$sft_rate" -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" -v nrl="$(stages rl)" \
+            -v passes=$((${EPOCHS-8} * ${TRACES-300} / batch)) 'function most(n, least) { return n > least ? int(n) : least }
+            BEGIN {
+                seconds = 0.85 * 60 * minutes
+                steps = most(seconds / 3 / nsft / sft, 10)
+                if (passes < steps) steps = passes
+                iterations = most((seconds - nsft * sft * steps) / nrl / rl, 2)
+                print steps, iterations, most(iterations * rl / sft, 1)
+            }' > "$top/plan.tmp"
         mv "$top/plan.tmp" "$top/plan.$1"
     }
     read -r sft_steps rl_steps continued_steps < "$top/plan.$1"
@@ -145,7 +155,8 @@ plan() {
 supervised() {
     prompts $1
     make traces.$1.jsonl head -n ${TRACES-300} "$out/train.$1.jsonl"
-    measure sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads "$out/traces.$1.jsonl"
+    measure sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads \
+        "$out/traces.$1.jsonl"
     plan sft
     train models/sft.$1 base traces.$1.jsonl --steps $sft_steps --lr $lr $threads
 }
@@ -171,9 +182,10 @@ reinforced() {
     }
 }
 
-# continued ARM PROMPTS: SFT goes on for as long as RL takes.
+# continued ARM PROMPTS: SFT goes on for as long as RL takes. Its best step on validation cases is kept beside the last.
 continued() {
-    train models/$1 models/sft.chain $2 --steps $continued_steps --lr ${CONTINUED_LR-$rl_lr} --schedule constant $threads
+    train models/$1 models/sft.chain $2 --steps $continued_steps --lr ${CONTINUED_LR-$rl_lr} --schedule constant $threads \
+        --valid "$out/valid.chain.jsonl" --eval-every $((continued_steps / 16 + 1))
 }
 
 # arm NAME: its model, and its answers to the test cases.
@@ -182,6 +194,9 @@ arm() {
     case $1 in
         full) reinforced $1 $sft train.chain.jsonl --prob 0 ;;
         sft-continued) continued $1 traces.chain.jsonl ;;
+        sft-chosen)
+            continued sft-continued traces.chain.jsonl
+            model="sft-continued/best" ;;
         sft-more) continued $1 train.chain.jsonl ;;
         no-rl) model=sft.chain ;;
         no-sft) reinforced $1 base train.chain.jsonl --prob 0 ;;
@@ -198,19 +213,21 @@ arm() {
 
 # ends SEED...: how the RL of each arm ended, its last five iterations on average.
 ends() {
-    local arm seed
+    local arm seed run
     for arm in $arms; do
         for seed in "$@"; do
-            [ ! -e "$top/seed-$seed/models/$arm/metrics.jsonl" ] || tail -n 5 "$top/seed-$seed/models/$arm/metrics.jsonl"
-        done | jq -sc --arg model $arm 'def mean(f): map(f) | add / length; select(. != []) | {model: $model, kl: mean(.kl),
-            entropy: mean(.entropy), format: mean(."rewards/format/mean"), rl_steps: (map(.global_step) | max)}'
+            run=$top/seed-$seed/models/$arm/metrics.jsonl
+            [ ! -e "$run" ] || tail -n 5 "$run"
+        done | jq -sc --arg model $arm 'def mean(f): map(f) | add / length; select(. != []) |
+            {model: $model, kl: mean(.kl), entropy: mean(.entropy), format: mean(."rewards/format/mean"),
+            rl_steps: (map(.global_step) | max)}'
     done
 }
 
-# spoken NAME: the list that a reader of its answers has: what it says first, the others by their scores; no answer, no list.
+# spoken NAME: what a reader of its answers has: first what it says, the others by their scores; no answer, no list.
 spoken() {
-    jq -c '{id, candidates, target, source, scores: (.samples[0] | .answer as $said | if $said then .scores | .[($said | explode[0]) - 65] = 1
-        else .scores | map(null) end)} | if .source then . else del(.source) end' "$out/scored/$1.jsonl"
+    jq -c '.samples[0].answer as $said | {id, candidates, target, scores: (.samples[0].scores |
+        if $said then .[($said | explode[0]) - 65] = 1 else map(null) end)}' "$out/scored/$1.jsonl"
 }
 
 # judged SEED SEED...: records of the report; the first is a seed, or null for all of those that follow.
@@ -225,30 +242,34 @@ judged() {
     done
     make evaluation.jsonl evaluate -k 1,5 --against full --bootstrap 2000 $runs
     make spoken.jsonl evaluate -k 1,5 --against full --bootstrap 2000 $lists
-    ends "$@" | jq -sc --argjson seed $of --slurpfile all "$out/evaluation.jsonl" --slurpfile spoken "$out/spoken.jsonl" '
+    ends "$@" | jq -sc --argjson seed $of --slurpfile all "$out/evaluation.jsonl" \
+        --slurpfile spoken "$out/spoken.jsonl" '
         def tests: map(select(.against) | {(.model): '"$test"'}) | add;
         def figures: {hr1, lo, hi, ndcg5, ndcg5_lo, ndcg5_hi};
         (map({(.model): del(.model)}) | add) as $ends | ($all | tests) as $tests | ($spoken | tests) as $said |
         ($spoken | map(select(.against | not) | {(.model): (figures + {test: $said[.model]})}) | add) as $spoken |
-        $all[] | select(.against | not) | {seed: $seed, model, n} + figures + {test: $tests[.model], valid, spoken: $spoken[.model]} + $ends[.model]'
+        $all[] | select(.against | not) | {seed: $seed, model, n} + figures +
+            {test: $tests[.model], valid, spoken: $spoken[.model]} + $ends[.model]'
 }
 
 # pooled NAME: its scored cases of all seeds.
 pooled() {
     for seed in $seeds; do
-        jq -c --arg seed $seed 'del(.source, .prompt, .completion) | .id += "/" + $seed' "$top/seed-$seed/scored/$1.jsonl"
+        jq -c --arg seed $seed 'del(.source, .prompt, .completion) | .id += "/" + $seed' \
+            "$top/seed-$seed/scored/$1.jsonl"
     done
 }
 
 # table: the report, for people; what a model says stands behind what its scores say.
 table() {
-    jq -r 'def r: if . then . * 1000 | round / 1000 else "" end; def p: if . == null then "" elif . < 0.001 then "<.001" else r end;
+    jq -r 'def r: if . then . * 1000 | round / 1000 else "" end;
+        def p: if . == null then "" elif . < 0.001 then "<.001" else r end;
         def test: (.test.difference | r), (.test.p | p), (.test.ndcg5_difference | r), (.test.ndcg5_p | p);
-        [.seed // "all", .model, .n, (.hr1, .lo, .hi, .ndcg5, .ndcg5_lo, .ndcg5_hi | r), test, (.spoken | (.hr1, .ndcg5 | r), test),
-        (.valid, .kl, .format | r)] | map(tostring) | @tsv' "$top/report.jsonl" | awk -F '\t' '
-        function row() { printf "%-5s%-14s%6s", $1, $2, $3; for (i = 4; i <= 22; i++) printf "%7s", $i; print "" }
-        BEGIN { $0 = "seed,arm,n,HR@1,low,high,NDCG@5,low,high,-full,p,-full,p,HR@1,NDCG@5,-full,p,-full,p,valid,KL,format"; gsub(",", "\t"); row() }
-        { row() }'
+        ["seed", "arm", "n", "HR@1", "low", "high", "NDCG@5", "low", "high", "-full", "p", "-full", "p", "said@1", "NDCG@5",
+            "-full", "p", "-full", "p", "valid", "KL", "format"],
+        (inputs | [.seed // "all", .model, .n, (.hr1, .lo, .hi, .ndcg5, .ndcg5_lo, .ndcg5_hi | r), test,
+            (.spoken | (.hr1, .ndcg5 | r), test), (.valid, .kl, .format | r)] | map(tostring)) | @tsv' -n "$top/report.jsonl" |
+        awk -F '\t' '{ printf "%-5s%-14s%6s", $1, $2, $3; for (i = 4; i <= NF; i++) printf "%7s", $i; print "" }'
 }
 
 for seed in $seeds; do
