@@ -1,9 +1,9 @@
 # R2Rec: recommendation by a language model that reasons over the user-item graph.
 #   make          build bin/*             make test       every test         make demo       the whole road
 #   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
-#   make install  PREFIX, DESTDIR         make bench      speed (CASE=name)     make crash      kill -9, resume
+#   make install  PREFIX, DESTDIR         make bench      speed, CASE=name    make crash      kill -9, resume
 #   make smollm2  a pretrained model       make oracle   against the peers   make floors  DATA=dir: the classical models
-#   make teacher  trace and tracefilter with a real server
+#   make teacher  trace and tracefilter with a real server              make bench-peers  beside torch and llama.cpp
 #   make ablations  MINUTES=75: is RL doing anything, and what is each part of the road worth?
 #   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found
 PREFIX  ?= /usr/local
@@ -60,7 +60,7 @@ $(FUZZ): out/fuzz/%: out/fuzz/fuzz/%.o out/fuzz/lib.a
 	$(FUZZCC) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 test: deps
-	@$(MAKE) $(QUIET) $(BIN) $(UNIT)
+	@$(MAKE) $(QUIET) $(BIN) $(UNIT) bench/weights
 	@tests/run.sh
 
 sanitize: deps
@@ -70,9 +70,9 @@ demo ml-100k smollm2 floors ablations: deps
 	@$(MAKE) $(QUIET) all
 	@pipelines/$@.sh
 
-bench: deps
+bench bench-peers: deps
 	@$(MAKE) $(QUIET) all $(BENCH)
-	@pipelines/bench.sh
+	@pipelines/$@.sh
 
 oracle: deps
 	@$(MAKE) $(QUIET) all $(UNIT)
@@ -103,4 +103,4 @@ clean:
 	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d out/fuzz/fuzz/*.d out/fuzz/lib/*/*.d)
-.PHONY: all deps test sanitize demo ml-100k smollm2 floors ablations bench oracle teacher fuzz fuzz-planted crash install uninstall clean
+.PHONY: all deps test sanitize demo ml-100k smollm2 floors ablations bench bench-peers oracle teacher fuzz fuzz-planted crash install uninstall clean

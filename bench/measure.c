@@ -1,8 +1,8 @@
-/* measure — run a command; its seconds, its greatest memory and OpenBLAS's name of the core go to a
- * file.
+/* measure — run a command; its seconds, those of the processor, its greatest memory and OpenBLAS's name of
+ * the core go to a file.
  *
  *   measure FILE COMMAND [ARGUMENT ...]
- * out  {"seconds":1.25,"peak_rss":12345678,"core":"Zen"}       in FILE
+ * out  {"seconds":1.25,"cpu_seconds":1.2,"peak_rss":12345678,"core":"Zen"}       in FILE
  *
  * The command has our stdin and stdout; its status is ours. */
 #define _GNU_SOURCE
@@ -21,12 +21,16 @@ static int fail(const char *what) {
     return 1;
 }
 
+static double seconds_of(struct timeval t) {
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static int write_record(const char *path, double seconds, const struct rusage *used) {
     FILE *f = fopen(path, "w");
 
     if (!f) return fail(path);
-    fprintf(f, "{\"seconds\":%.6f,\"peak_rss\":%ld,\"core\":\"%s\"}\n", seconds,
-            used->ru_maxrss * 1024, gemm_core());
+    fprintf(f, "{\"seconds\":%.6f,\"cpu_seconds\":%.6f,\"peak_rss\":%ld,\"core\":\"%s\"}\n", seconds,
+            seconds_of(used->ru_utime) + seconds_of(used->ru_stime), used->ru_maxrss * 1024, gemm_core());
     return fclose(f) ? fail(path) : 0;
 }
 

@@ -49,6 +49,10 @@ static void backward_weight(const struct product *p) {
     gemm_backward_weight(p->w, p->y, p->N, p->x, p->M, p->N, p->K, p->pool);
 }
 
+static void bf16(const struct product *p) {
+    gemm_bf16.forward(p->y, p->x, p->w, p->M, p->N, p->K, p->pool);
+}
+
 /* Seconds of one call: the best of some tries, each of as many calls as fill a while. */
 static double seconds(kind *run, const struct product *p) {
     double best = INFINITY;
@@ -85,12 +89,13 @@ static void measure(const char *model, const char *name, int N, int K, struct po
     int threads = pool_threads(pool);
     struct product p = { random_block((size_t)ROWS * K, &r), random_block((size_t)N * K, &r),
                          random_block((size_t)threads * ROWS * N, &r), ROWS, N, K, pool };
-    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s:f, s:f, s:f}",
+    json_t *j = json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s:f, s:f, s:f, s:f}",
                           "case", "sgemm", "model", model, "product", name,
                           "m", ROWS, "n", N, "k", K,
                           "core", gemm_core(), "threads", threads,
                           "sgemm", threads * gflops(blas, &p), "gemm_forward", gflops(forward, &p),
-                          "gemm_backward_weight", gflops(backward_weight, &p));
+                          "gemm_backward_weight", gflops(backward_weight, &p),
+                          "gemm_bf16", gflops(bf16, &p));
 
     jsonl_write(stdout, j);
     fflush(stdout);

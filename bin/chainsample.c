@@ -20,7 +20,7 @@
 struct options {
     struct case_options cases;
     const char *file, *law, *facts;
-    long chains, keep, window, threads;
+    long chains, keep, window, degree, threads;
     bool quiet;
 };
 
@@ -31,6 +31,7 @@ static const struct cli_opt opts[] = {
     { 0, "chains", CLI_INT, AT(chains), 1, 1e7, "chains drawn for a case", "T" },
     { 0, "law", CLI_TEXT, AT(law), 0, 0, "uniform, or factors with powers, joined by *", "LAW" },
     { 0, "window", CLI_INT, AT(window), 1, 1e6, "i0 is one of so many latest items", "N" },
+    { 0, "degree", CLI_INT, AT(degree), 1, 1e9, "latest events of an item that are followed", "N" },
     { 0, "keep", CLI_INT, AT(keep), 0, 1000, "chains of a candidate that the record shows", "N" },
     { 0, "facts", CLI_TEXT, AT(facts), 0, 0, "counts to add: names joined by commas, all, or none", "LIST" },
     CASE_OPTIONS(struct options, cases),
@@ -128,7 +129,7 @@ static void sample_case(void *ctx, int task, int worker) {
     size_t n;
     FILE *f = open_memstream(&job->text, &job->n);
 
-    chain_enumerate(space, &job->c, &s->law, s->o->window);
+    chain_enumerate(space, &job->c, &s->law, s->o->window, s->o->degree);
     chains = chain_draw(space, &job->c, s->o->chains, s->o->cases.seed, &n);
     if (!job->rec) job->rec = case_json(s->set, &job->c);
     set_chains(job->rec, &job->c, chains, n, s->o->keep);
@@ -243,7 +244,7 @@ static int run(struct sampling *s, char **files, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct options o = { .cases = CASE_DEFAULTS, .chains = 60, .window = 50, .keep = 2,
+    struct options o = { .cases = CASE_DEFAULTS, .chains = 60, .window = 50, .degree = 10000, .keep = 2,
                          .law = "transition^2*similarity^2*recency^2",
                          .facts = "follow,path,near50,together,popular" };
     char **files = cli_parse(&cli, &o, argc, argv);

@@ -4,7 +4,8 @@
  *      with --probes case records
  * out  {"model":"ease","n":943,"hr1":0.41,"lo":0.38,"hi":0.44,"hr5":...,"valid":null,...} a run;
  *      with --against also {"model","against","n","difference","lo","hi","p","wins","losses"};
- *      by option rows of strata, of positions, or of probes alone */
+ *      by option rows of strata, of positions, or of probes alone; with --faithful a row a run instead:
+ *      {"model":"drop","edit":"drop","true_citations":0.98,"n":812,"moved":0.07,...} */
 #include <stddef.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ struct options {
     long bootstrap, strata, items;
     uint64_t seed;
     int form;
-    bool positions, probes, table;
+    bool positions, probes, faithful, table;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -41,6 +42,8 @@ static const struct cli_opt opts[] = {
     { 0, "positions", CLI_FLAG, AT(positions), 0, 0,
       "also rows for each place that the target can have", NULL },
     { 0, "probes", CLI_FLAG, AT(probes), 0, 0, "probe case records for artefacts", NULL },
+    { 0, "faithful", CLI_FLAG, AT(faithful), 0, 0,
+      "true citations, and how far counterfactuals, the later runs, move the first one's answers", NULL },
     { 'f', "format", CLI_CHOICE, AT(form), 0, 0, "of the output", "jsonl|table|markdown|latex" },
     { 't', "table", CLI_FLAG, AT(table), 0, 0, "the same as --format table", NULL },
     { 0 }
@@ -140,14 +143,36 @@ static int probe(const struct graph *g, char **operands, int form) {
     return r;
 }
 
+/* Reads a run and its counterfactuals, and complains by itself. */
+static int weigh(const struct operand *list, size_t n, int form) {
+    struct faithful f = { 0 };
+    struct report report;
+    struct err err;
+    size_t line;
+    int r = 0;
+
+    for (size_t i = 0; i < n && !r; i++) {
+        r = faithful_read(&f, list[i].name, list[i].file, &line, &err);
+        if (r) cli_complain(&cli, list[i].file, line, err.msg);
+    }
+    if (!r) {
+        report_faithful(&report, &f);
+        print(&report, form);
+        report_free(&report);
+    }
+    faithful_free(&f);
+    return r;
+}
+
 static void check_options(const struct options *o) {
+    bool rankings = o->against || o->bootstrap || o->strata || o->positions || o->items;
+
     if (o->table && o->form != FORM_JSONL && o->form != FORM_TABLE)
         cli_usage(&cli, "--table is a format of its own");
+    if (o->faithful && (o->graph || o->probes || rankings)) cli_usage(&cli, "--faithful measures texts, not rankings");
     if (o->strata && !o->graph) cli_usage(&cli, "--strata needs --graph");
-    if (!o->probes) return;
-    if (!o->graph) cli_usage(&cli, "--probes needs --graph");
-    if (o->against || o->bootstrap || o->strata || o->positions || o->items)
-        cli_usage(&cli, "--probes reads cases, not runs");
+    if (o->probes && !o->graph) cli_usage(&cli, "--probes needs --graph");
+    if (o->probes && rankings) cli_usage(&cli, "--probes reads cases, not runs");
 }
 
 /* Reads the graph, if one is named, and complains by itself. */
@@ -181,7 +206,8 @@ int main(int argc, char **argv) {
     r = read_graph(o.graph, &g);
     if (g) known_open(&known, g);
     if (g) rs.known = &known;
-    if (!r) r = o.probes ? probe(g, operands, o.form) : measure(&rs, list, n, &o);
+    if (!r && o.faithful) r = weigh(list, n, o.form);
+    else if (!r) r = o.probes ? probe(g, operands, o.form) : measure(&rs, list, n, &o);
     runs_free(&rs);
     known_close(&known);
     graph_free(g);

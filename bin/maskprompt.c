@@ -1,7 +1,8 @@
 /* maskprompt — turn case records with chains into prompt records: question, reasoning, answer.
  *
  * in   {"id":"1#53","history":[...],"candidates":[...],"target":2,"drawn":60,"counts":[...],"chains":[...]}
- * out  {"id":"1#53",...,"prompt":[{...}],"completion":[{...}],"answer":"C","slots":{...},"visit":[...]} */
+ * out  {"id":"1#53",...,"prompt":[{...}],"completion":[{...}],"answer":"C","slots":{...},"visit":[...]};
+ *      with --counterfactual two a case, changed where the rollouts' answer rests, and elsewhere */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "base/ids.h"
 #include "io/jsonl.h"
 #include "text/bpe.h"
+#include "text/counterfactual.h"
 #include "text/prompt.h"
 #include "text/view.h"
 
@@ -22,6 +24,8 @@ struct options {
     const char *template;
     const char *tokenizer;      /* file or model directory */
     long max_tokens;
+    struct counterfactual f;
+    const char *rollouts;       /* the original run */
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -36,6 +40,11 @@ static const struct cli_opt opts[] = {
     { 0, "history", CLI_INT, AT(p.history), 0, 1000, "items of history shown", NULL },
     { 0, "template", CLI_TEXT, AT(template), 0, 0, "words, compact, or a file", "FILE" },
     { 0, "levels", CLI_FLAG, AT(p.levels), 0, 0, "add what a writer may see at each step", NULL },
+    { 0, "counterfactual", CLI_CHOICE, AT(f.kind), 0, 0, "change what the answers of --rollouts rest on",
+      "none|drop|swap|evidence|early" },
+    { 0, "rollouts", CLI_TEXT, AT(rollouts), 0, 0, "the original run, with --counterfactual", "FILE" },
+    { 0, "after", CLI_INT, AT(f.after), 0, 1000, "thoughts that --counterfactual early leaves", NULL },
+    { 0, "seed", CLI_SEED, AT(f.seed), 0, 0, "of the draws of --counterfactual", NULL },
     { 0, "tokenizer", CLI_TEXT, AT(tokenizer), 0, 0, "tokenizer.json that counts the tokens", "FILE" },
     { 0, "max-tokens", CLI_INT, AT(max_tokens), 1, NO_BUDGET, "budget of a question, with --tokenizer", NULL },
     { 0 }
@@ -68,6 +77,10 @@ struct job {
     struct ids ids;             /* of the cases read */
     struct template *t;
     struct budget b;
+    struct jsonl runs;          /* the original run, */
+    json_t *run;                /* its next record, NULL at its end */
+    const struct jsonl *at;     /* what is being read */
+    size_t results[CF_RESULTS];
 };
 
 static int write_prompt(struct job *j, const json_t *rec, int candidate, struct err *err) {
@@ -102,6 +115,46 @@ static int write_prompts(struct job *j, const json_t *rec, struct err *err) {
     return j->o.p.form == FORM_RATE ? write_ratings(j, rec, err) : write_prompt(j, rec, 0, err);
 }
 
+/* Reads the next record of the original run. */
+static int next_run(struct job *j, struct err *err) {
+    const char *id;
+    int r;
+
+    json_decref(j->run);
+    j->run = NULL;
+    j->at = &j->runs;
+    r = jsonl_next(&j->runs, &j->run, err);
+    return r > 0 ? jsonl_string(j->run, "id", &id, err) : r;
+}
+
+/* Both prompts of a case, if it is the next of the original run, which may lack cases. */
+static int write_counterfactuals(struct job *j, const json_t *rec, struct err *err) {
+    json_t *made[2];
+    int r;
+
+    if (!j->run || !json_equal(json_object_get(rec, "id"), json_object_get(j->run, "id"))) return 0;
+    r = counterfactual_make(made, &j->o.f, rec, j->run, err);
+    if (r < 0) return -1;
+    j->results[r]++;
+    for (int k = 0; k < 2 && made[k]; k++) {
+        jsonl_write(stdout, made[k]);
+        json_decref(made[k]);
+    }
+    return next_run(j, err);
+}
+
+/* No record of the original run may be left. */
+static int end_run(struct job *j, struct err *err) {
+    const size_t *n = j->results;
+
+    j->at = &j->runs;
+    if (j->run) return err_set(err, "no such case \"%.100s\" behind the one before it",
+                               json_string_value(json_object_get(j->run, "id")));
+    cli_note(&cli, "%zu cases changed; left out: %zu without an answer, %zu with nothing to change, %zu without a control",
+             n[CF_MADE], n[CF_UNANSWERED], n[CF_NOTHING], n[CF_NO_CONTROL]);
+    return 0;
+}
+
 /* A case without an id is refused where its prompt is made. */
 static int note_id(struct job *j, const json_t *rec, struct err *err) {
     const char *id = json_string_value(json_object_get(rec, "id"));
@@ -118,43 +171,70 @@ static int write_case(struct job *j, json_t *rec, struct err *err) {
 
     if (note_id(j, rec, err)) return -1;
     ordered = j->o.order == ORDER_EVIDENCE ? view_sorted(rec, err) : json_incref(rec);
-    r = ordered ? write_prompts(j, ordered, err) : -1;
+    if (!ordered) return -1;
+    r = j->o.f.kind ? write_counterfactuals(j, ordered, err) : write_prompts(j, ordered, err);
     json_decref(ordered);
     return r;
 }
 
 static int run(struct job *j, struct jsonl *in, struct err *err) {
     json_t *rec = NULL;
-    int r;
+    int r = j->o.f.kind ? next_run(j, err) : 0;
 
-    while ((r = jsonl_next(in, &rec, err)) > 0) {
+    while (r >= 0) {
+        j->at = in;
+        r = jsonl_next(in, &rec, err);
+        if (!r) return j->o.f.kind ? end_run(j, err) : 0;
+        if (r < 0) break;
         r = write_case(j, rec, err);
         json_decref(rec);
-        if (r) break;
     }
     return r;
 }
 
+static void check_options(const struct options *o) {
+    bool early = o->f.kind == COUNTERFACTUAL_EARLY;
+
+    if (o->max_tokens != NO_BUDGET && !o->tokenizer) cli_usage(&cli, "--max-tokens needs --tokenizer");
+    if (o->f.kind && !o->rollouts) cli_usage(&cli, "--counterfactual needs --rollouts");
+    if (o->rollouts && !o->f.kind) cli_usage(&cli, "--rollouts needs --counterfactual");
+    if (o->f.kind && o->p.form == FORM_RATE) cli_usage(&cli, "--counterfactual is of the form choose");
+    if (o->f.after && !early) cli_usage(&cli, "--after needs --counterfactual early");
+}
+
+/* Loads what the options name. */
+static int load(struct job *j, struct err *err) {
+    j->b.max = (size_t)j->o.max_tokens;
+    j->t = template_load(j->o.template, err);
+    if (j->t && j->o.tokenizer) j->b.bpe = bpe_load(j->o.tokenizer, err);
+    j->o.f.t = j->t;
+    j->o.f.o = &j->o.p;
+    j->o.f.fits = j->b.bpe ? fits : NULL;
+    j->o.f.ctx = &j->b;
+    return j->t && (!j->o.tokenizer || j->b.bpe) ? 0 : -1;
+}
+
 int main(int argc, char **argv) {
     struct job j = { .o = { .p = { .contenders = 8, .show = 1, .history = 10 }, .template = "words",
-                            .max_tokens = NO_BUDGET } };
+                            .max_tokens = NO_BUDGET, .f = { .seed = 1 } } };
     char **operands = cli_parse(&cli, &j.o, argc, argv);
+    char *runs[] = { (char *)j.o.rollouts, NULL };
     struct jsonl in;
     struct err err;
     int r = -1;
 
-    if (j.o.max_tokens != NO_BUDGET && !j.o.tokenizer) cli_usage(&cli, "--max-tokens needs --tokenizer");
-    j.b.max = (size_t)j.o.max_tokens;
-    j.t = template_load(j.o.template, &err);
-    if (j.t && j.o.tokenizer) j.b.bpe = bpe_load(j.o.tokenizer, &err);
-    if (!j.t || (j.o.tokenizer && !j.b.bpe)) {
+    check_options(&j.o);
+    if (load(&j, &err)) {
         cli_complain(&cli, NULL, 0, err.msg);
     } else {
         jsonl_open(&in, operands);
+        jsonl_open(&j.runs, runs);
         r = run(&j, &in, &err);
-        if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
+        if (r < 0) cli_complain(&cli, j.at->name, j.at->line, err.msg);
+        jsonl_close(&j.runs);
         jsonl_close(&in);
     }
+    json_decref(j.run);
     template_free(j.t);
     bpe_free(j.b.bpe);
     free(j.b.ids.id);

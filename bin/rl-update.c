@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "io/jsonl.h"
+#include "io/times.h"
 #include "model/lora.h"
 #include "rl/algorithm.h"
 #include "rl/credit.h"
@@ -24,15 +25,12 @@
 #include "train/tree.h"
 
 struct options {
-    const char *model, *out, *ref;
-    int loss, scale, kl, kl_in;         /* the last three: 0 for the algorithm's own, or 1 + a value */
-    double beta, clip_low, clip_high, tis;
-    bool weigh_kl, mask_cut, off_policy;
-    long epochs, minibatches, length;
-    double min_entropy, max_growth;
+    const char *model, *out, *ref, *times;
+    int products, loss, scale, kl, kl_in;       /* the last three: 0 for the algorithm's own, or 1 + a value */
+    double beta, clip_low, clip_high, tis, min_entropy, max_growth, lr;
+    bool weigh_kl, mask_cut, off_policy, recompute, profile;
+    long epochs, minibatches, length, leaves, rows, threads;
     struct adamw_options adamw;
-    double lr;
-    long leaves, rows, threads;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -60,7 +58,11 @@ static const struct cli_opt opts[] = {
     ADAMW_OPTIONS(struct options, adamw),
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
+    { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "compute activations again in backward", NULL },
+    { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that gradients are multiplied in", "fp32|bf16" },
     { 0, "off-policy", CLI_FLAG, AT(off_policy), 0, 0, "accept records that another model sampled", NULL },
+    { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
+    { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 0 }
 };
@@ -92,6 +94,7 @@ struct update {
     struct rl_pass pass;
     const struct rl_group *groups;      /* of the present step */
     struct tree tree;
+    struct times times;
 };
 
 /* What the options leave to the algorithm is its own. */
@@ -122,23 +125,20 @@ static int take_state(struct update *u, const json_t *state, struct err *err) {
     return 0;
 }
 
-/* Before the first product; activations are not known yet. */
-static int check_memory(const struct update *u, struct err *err) {
-    struct memory mem = memory_of(u->model, (int)u->o->leaves, pool_threads(u->pool), 0);
-
-    if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
-    return memory_check(&mem, err);
-}
-
 /* The policy: the run's last step if there is one, else the model. */
 static int load_policy(struct update *u, struct err *err) {
     bool goes_on = rundir_last(&u->run) >= 0;
+    struct memory mem;
     json_t *state = NULL;
     int r;
 
     if (!goes_on && !u->o->model) return err_set(err, "%s holds no run; --model is missing", u->run.path);
     u->base = goes_on ? rundir_path(u->run.path, "last") : model_dir_resolve(u->o->model);
-    if (!(u->model = model_load_trained(u->base, err)) || check_memory(u, err) ||
+    if (!(u->model = model_load_trained(u->base, err))) return -1;
+    /* Before the first product; activations are not known yet, nor whether there will be more than one group. */
+    mem = memory_of(u->model, tree_blocks((int)u->o->leaves, 1), pool_threads(u->pool), 0);
+    if (u->o->ref && !u->adapter_off && u->policy.kl != KL_NONE) mem.reference = mem.weights;
+    if (memory_check(&mem, err) ||
         !(u->bpe = checkpoint_tokenizer(u->base, err)) || !(u->chat = chat_new(u->bpe, err)))
         return -1;
     u->adamw = adamw_new(model_trained(u->model));
@@ -178,6 +178,7 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
     u->in = (struct rewarded){ .bpe = u->bpe, .chat = u->chat, .vocab = u->model->cfg.vocab,
                                .positions = u->model->cfg.max_positions,
                                .keep_silent = u->credit.algorithm->base == BASE_NONE };
+    u->in.any_weights = u->o->off_policy || u->o->tis > 0;
     if (u->reference && u->reference->cfg.max_positions < u->in.positions)
         u->in.positions = u->reference->cfg.max_positions;
     if (!u->o->off_policy) hash_hex(u->in.model, model_hash(u->model));
@@ -269,7 +270,7 @@ static int write_metric(const struct update *u, double norm, double seconds, str
         .number = u->step, .in = &u->in.stats, .policy = &u->pass.stats, .entropy = u->pass.entropy,
         .kl = u->credit.kl_in_reward && u->trained > 0 ? u->kl / u->trained : NAN, .lr = u->o->lr, .norm = norm,
         .trust = u->o->tis > 0 && u->in.n ? &u->trust : NULL, .trusted = u->trained, .tokens = u->tokens,
-        .seconds = seconds
+        .seconds = seconds, .pool = u->o->profile ? u->pool : NULL
     };
 
     return metric_write(step_json(&s), err);
@@ -303,6 +304,7 @@ static int take_step(struct update *u, bool first, size_t from, size_t to, struc
     double start = progress_clock(), norm = 0;
 
     set_pass(u, from, to);
+    pool_seconds(u->pool, (double[POOL_PARTS]){ 0 });
     if (to > from) {
         const real *grad = tree_run(&u->tree, (int)(to - from), run_leaf, u);
 
@@ -332,20 +334,29 @@ static int train(struct update *u, struct err *err) {
 
     u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->policy };
+    if (u->o->recompute) decoder_recompute(u->pass.policy);
+    if (u->o->products) decoder_products(u->pass.policy, &gemm_exact, &gemm_bf16);
     for (; done < n && !cli_stop_signal(); done++) {
         size_t k = (size_t)(done % u->o->minibatches), of = (size_t)u->o->minibatches;
 
         if (take_step(u, !done, u->in.n * k / of, u->in.n * (k + 1) / of, err)) return -1;
     }
     if (!done) return 0;
-    return check_end(u, err) ? -1 : save(u, sampled, err);
+    if (check_end(u, err)) return -1;
+    times_lap(&u->times, TIMES_WORK);
+    if (save(u, sampled, err)) return -1;
+    times_lap(&u->times, TIMES_SAVE);
+    return 0;
 }
 
 static int run(struct update *u, char *const *files, struct err *err) {
-    if (load_policy(u, err) || load_reference(u, err) || read_records(u, files, err) || check_length(u, err)) return -1;
+    if (load_policy(u, err) || load_reference(u, err)) return -1;
+    times_lap(&u->times, TIMES_LOAD);
+    if (read_records(u, files, err) || check_length(u, err)) return -1;
+    times_lap(&u->times, TIMES_JSON);
     cli_catch_stop();       /* not before: records that a Ctrl-C cuts short must not become a step */
     prepare(u);
-    return train(u, err);
+    return train(u, err) || times_append(&u->times, cli.name, u->o->times, err) ? -1 : 0;
 }
 
 static void close_all(struct update *u) {
@@ -366,7 +377,7 @@ int main(int argc, char **argv) {
     struct options o = { .beta = 0.04, .clip_low = 0.2, .clip_high = 0.2, .epochs = 1, .minibatches = 1, .length = 256,
                          .adamw = { 0.9, 0.99, 1e-8, 0, 1 }, .lr = 1e-5, .leaves = 8, .rows = 8192 };
     char **operands = cli_parse(&cli, &o, argc, argv);
-    struct update u = { .o = &o, .run = { .lock = -1 } };
+    struct update u = { .o = &o, .run = { .lock = -1 }, .times = times_start() };
     struct err err;
     int r;
 

@@ -9,10 +9,11 @@
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "io/jsonl.h"
+#include "io/times.h"
 #include "rl/group.h"
 
 struct options {
-    const char *model;
+    const char *model, *times;
     struct group_options g;
     long threads;
     bool greedy, quiet;
@@ -33,9 +34,11 @@ static const struct cli_opt opts[] = {
     { 0, "stop-token", CLI_MANY, AT(g.stop_tokens), 0, 0, "end at this id or spelling", "TOKEN" },
     { 0, "max-tokens", CLI_INT, AT(g.limit), 1, 1e6, "length of a completion", NULL },
     { 0, "no-scores", CLI_FLAG, AT(g.no_scores), 0, 0, "leave out the scores and the work for them", NULL },
+    { 0, "weights", CLI_CHOICE, AT(g.weights), 0, 0, "what they are held in", PACKED_NAMES },
     { 0, "batch", CLI_INT, AT(g.batch), 1, 4096, "sequences decoded at a time", NULL },
     { 0, "seed", CLI_SEED, AT(g.seed), 0, 0, "of records that name none", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
+    { 0, "times", CLI_TEXT, AT(times), 0, 0, "add to this file where the seconds went", "FILE" },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress", NULL },
     { 0 }
 };
@@ -47,15 +50,18 @@ static const struct cli cli = {
 };
 
 /* The next record into the sampler. 1, 0 at the end of the input, -1. */
-static int add_record(struct sampler *s, struct jsonl *in, struct err *err) {
+static int add_record(struct sampler *s, struct jsonl *in, struct times *p, struct err *err) {
     json_t *rec = NULL;
     int r = jsonl_next(in, &rec, err);
 
-    return r > 0 && sampler_add(s, rec, err) ? -1 : r;
+    times_lap(p, TIMES_JSON);
+    if (r > 0 && sampler_add(s, rec, err)) r = -1;
+    times_lap(p, TIMES_WORK);
+    return r;
 }
 
 /* Records in front of a bad one are finished and written. */
-static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct err *err) {
+static int run(struct sampler *s, struct jsonl *in, const struct options *o, struct times *times, struct err *err) {
     struct progress p = progress_start("records", 0, o->quiet);
     bool busy = true;
     double done = 0;
@@ -63,13 +69,15 @@ static int run(struct sampler *s, struct jsonl *in, const struct options *o, str
     int r = 1;
 
     while (r > 0 || busy) {
-        while (r > 0 && sampler_wants(s)) r = add_record(s, in, err);
+        while (r > 0 && sampler_wants(s)) r = add_record(s, in, times, err);
         busy = sampler_step(s);
+        times_lap(times, TIMES_WORK);
         while ((rec = sampler_next(s))) {
             jsonl_write(stdout, rec);
             json_decref(rec);
             progress_show(&p, ++done, NULL);
         }
+        times_lap(times, TIMES_JSON);
     }
     progress_end(&p);
     return r;
@@ -92,6 +100,7 @@ int main(int argc, char **argv) {
     struct options o = { .g = { .sampling = { .penalty = 1, .temperature = 1, .top_p = 1 },
                                 .limit = 256, .batch = 64, .seed = 1 } };
     char **operands = cli_parse(&cli, &o, argc, argv);
+    struct times times = times_start();
     struct sampler *s;
     struct pool *pool;
     struct jsonl in;
@@ -101,14 +110,16 @@ int main(int argc, char **argv) {
     settle(&o);
     pool = pool_new((int)o.threads);
     s = sampler_new(o.model, &o.g, pool, &err);
+    times_lap(&times, TIMES_LOAD);
     if (s) {
         jsonl_open(&in, operands);
-        r = run(s, &in, &o, &err);
+        r = run(s, &in, &o, &times, &err);
         if (r < 0) cli_complain(&cli, in.name, in.line, err.msg);
         jsonl_close(&in);
     } else {
         cli_complain(&cli, NULL, 0, err.msg);
     }
+    if (!r && (r = times_append(&times, cli.name, o.times, &err))) cli_complain(&cli, NULL, 0, err.msg);
     sampler_free(s);
     pool_free(pool);
     free(o.g.stops.values);

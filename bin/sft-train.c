@@ -27,10 +27,10 @@ struct options {
     long steps, batch, leaves, rows, max_tokens, warmup, save_every, eval_every, threads;
     double epochs, minutes, lr, final, alpha;
     long rank;
-    int schedule;
+    int schedule, products;
     struct adamw_options adamw;
     uint64_t seed;
-    bool resume, recompute, dry_run, quiet;
+    bool resume, recompute, dry_run, profile, quiet;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -54,6 +54,7 @@ static const struct cli_opt opts[] = {
     { 0, "lora-targets", CLI_TEXT, AT(targets), 0, 0, "matrices to adapt: all-linear, or names apart by ','", "NAMES" },
     { 0, "gradient-checkpointing", CLI_FLAG, AT(recompute), 0, 0, "less memory: compute activations again in backward",
       NULL },
+    { 0, "products", CLI_CHOICE, AT(products), 0, 0, "numbers that matrices are multiplied in", "fp32|bf16" },
     { 0, "dry-run", CLI_FLAG, AT(dry_run), 0, 0, "only tell the memory that this run will take", NULL },
     { 0, "leaves", CLI_INT, AT(leaves), 1, 8, "micro-shards of a step: 1, 2, 4 or 8", NULL },
     { 0, "rows", CLI_INT, AT(rows), 1, 1e6, "tokens of one forward", NULL },
@@ -61,6 +62,7 @@ static const struct cli_opt opts[] = {
     { 0, "eval-every", CLI_INT, AT(eval_every), 1, 1e9, "steps between validations", NULL },
     { 0, "save-every", CLI_INT, AT(save_every), 1, 1e9, "steps between checkpoints", NULL },
     { 0, "seed", CLI_SEED, AT(seed), 0, 0, "of the order of examples", NULL },
+    { 0, "profile", CLI_FLAG, AT(profile), 0, 0, "tell where each step's time went", NULL },
     { 0, "threads", CLI_INT, AT(threads), 0, 256, "0 is all cores that may be used", NULL },
     { 'q', "quiet", CLI_FLAG, AT(quiet), 0, 0, "no progress", NULL },
     { 0 }
@@ -198,6 +200,7 @@ static int print_metric(const struct training *t, const struct batch_stats *s, d
                           "tokens_per_second", jsonl_float((float)(s->tokens / seconds)),
                           "peak_rss", metric_peak_rss());
 
+    if (t->o->profile) json_object_set_new(j, "parts", metric_parts(t->pool));
     return metric_write(j, err);
 }
 
@@ -207,6 +210,7 @@ static int train_step(struct training *t, const struct schedule *schedule, size_
     struct batch_stats s;
     const real *grad;
 
+    pool_seconds(t->pool, (double[POOL_PARTS]){ 0 });
     for (long k = 0; k < t->o->batch; k++)
         examples[k] = data_example(&t->data, t->o->seed, (uint64_t)(t->step * t->o->batch + k), t->order, &t->epoch);
     grad = batch_gradient(t->batch, examples, (int)t->o->batch, &s);
@@ -285,19 +289,21 @@ static struct memory measure(struct training *t) {
         if (bytes > most) most = bytes;
     }
     free(examples);
-    return memory_of(t->model, (int)o->leaves, pool_threads(t->pool), most);
+    return memory_of(t->model, tree_blocks((int)o->leaves, (int)o->batch), pool_threads(t->pool), most);
 }
 
 static int open_all(struct training *t, char *const *operands, struct err *err) {
     const struct options *o = t->o;
     char *valid[] = { (char *)o->valid, NULL };
+    struct batch_options how = { (int)o->leaves, (int)o->rows, o->recompute, o->products ? &gemm_bf16 : &gemm_exact };
     struct memory mem;
 
     if (load_state(t, err) || open_data(t, "spool", operands, &t->data, err) ||
         (o->valid && open_data(t, "valid", valid, &t->valid, err)))
         return -1;
-    t->batch = batch_new(t->model, t->pool, &t->data, (int)o->leaves, (int)o->rows, o->recompute);
-    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, 1, (int)o->rows, o->recompute);
+    t->batch = batch_new(t->model, t->pool, &t->data, &how);
+    how.leaves = 1;
+    if (o->valid) t->valid_batch = batch_new(t->model, t->pool, &t->valid, &how);
     t->total = total_steps(o, t->data.n);
     t->order = mem_alloc(t->data.n, sizeof *t->order);
     t->epoch = -1;
@@ -357,6 +363,7 @@ int main(int argc, char **argv) {
     t.lora.rank = o.rank;
     t.lora.alpha = o.alpha > 0 ? o.alpha : 2 * (double)o.rank;
     t.options = options_json(&o);
+    if (o.products) json_object_set_new(t.options, "products", json_string("bf16"));     /* older runs have none */
     t.pool = pool_new((int)o.threads);
     if (o.dry_run && !(o.out = scratch_folder(scratch))) r = err_set(&err, "%s: %s", scratch, strerror(errno));
     else r = rundir_open(&t.run, o.out, &err);

@@ -3,7 +3,8 @@
 #
 #   BENCH_OUT=out/bench BENCH_MODELS="demo small smollm2-135m" BENCH_USERS=2400 CASE=rollout pipelines/bench.sh
 #
-# CASE names the cases whose records are wanted, several by blanks; without it all are.
+# CASE names the cases whose records are wanted, several by blanks; without it all are but load and growth, whose
+# options are in bench-data.sh.
 # Weights are random, data those of the demo's world. Filters run on one core, the others on all of them.
 # shellcheck disable=SC2016,SC2046,SC2154
 set -euo pipefail
@@ -13,6 +14,7 @@ export LC_ALL=C
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE        # OpenBLAS is to see the core that is there
 out=${BENCH_OUT:-out/bench}
 work=$out/work threads=$(nproc)
+trainers=({sft-train,lora,rl-update}{,-bf16})
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -30,13 +32,13 @@ shape() {
     esac
 }
 
-# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout and rl-update;
-# tokens of a prompt, and samples, of decode.
+# The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout; tokens of a prompt,
+# and samples, of decode and rl-update.
 size() {
     case $1 in
         demo) echo "$batch" 8 "$rl_prompts" 128 200 16 ;;
-        small) echo 8 4 16 64 400 16 ;;
-        smollm2-135m) echo 2 3 2 32 600 8 ;;
+        small) echo 8 6 16 64 400 16 ;;
+        smollm2-135m) echo 4 4 2 32 600 8 ;;
     esac
 }
 
@@ -56,7 +58,7 @@ timed() {
 }
 
 # filter CASE RECORDS OUTPUT COMMAND...: a record of a filter, the best of three runs. RECORDS is the file that has
-# those counted, in or out.
+# those counted, in or out. Where `alone` is set, jansson runs with these arguments in turn with it.
 filter() {
     local case=$1 counted=$work/$2 file=$3
     shift 3
@@ -64,9 +66,14 @@ filter() {
         timed "$file" "$@"
         mv "$work/time" "$work/time.$run"
         wanted "$case" || return 0
+        [ -n "${alone:-}" ] || continue
+        timed none jansson $alone
+        mv "$work/time" "$work/alone.$run"
     done
-    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" 'min_by(.seconds) |
-        {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .' "$work"/time.[123]
+    jq -sc --arg case "$case" --argjson n "$(wc -l < "$counted")" --slurpfile alone <(cat "$work"/alone.[123] 2> /dev/null) '
+        (map(.cpu_seconds) | min) as $cpu | min_by(.seconds) | {case: $case, threads: 1, records_per_second: ($n / .seconds)} + .
+        + if $alone == [] then {} else {share_of_jansson: (($alone | map(.cpu_seconds) | min) / $cpu)} end' "$work"/time.[123]
+    rm -f "$work"/alone.[123]
 }
 
 # chains T OUTPUT CASES: chainsample's record with T chains for each case.
@@ -108,46 +115,90 @@ trained() {
         share_of_sgemm: (\$rate * \$flops / 1e9 / \$peak)} + \$time[0]" "$work/$2/config.json"
 }
 
-# Tokens per second over the steps but the first, in which memory is touched, of a file of metric records.
-rate() { jq -s '.[1:] | (map(.tokens_per_second * .step_time) | add) / (map(.step_time) | add)' "$work/$1"; }
-
-# Mean tokens of prompts and of completions in a spool of sft-train (lib/train/data.c has the layout).
-spooled() {
-    local n ids
-    read -r n ids < <(od -An -tu8 -j8 -N16 -w16 "$1")
-    od -An -tu4 -v -w4 -j$((40 + 8 * n)) -N$((4 * n)) "$1" |
-        awk -v n="$n" -v ids="$ids" '{ p += $1 } END { printf "%.9g %.9g\n", p / n, (ids - p) / n }'
+# trains CASE MODEL FLOPS COMMAND...: a trainer's record: medians over the steps but the first, in which memory is touched.
+trains() {
+    local case=$1 model=$2 flops=$3
+    shift 3
+    wanted "$case" || return 0
+    timed metrics "$@"
+    rm -r "$work/run"
+    jq -sc 'def median: sort | .[length / 2 | floor]; .[1:] as $steps | {rate: [$steps[].tokens_per_second] | median,
+        parts: ($steps[0].parts | with_entries(.key as $k | .value = ([$steps[].parts[$k]] | median)))}' "$work/metrics" \
+        > "$work/medians"
+    trained "$case" "$model" "$(jq .rate "$work/medians")" "$flops" | jq -c --slurpfile m "$work/medians" '.parts = $m[0].parts'
 }
 
-# texts DIR N TOKENS: N prompts of so many tokens, none like another.
-texts() {
+# pieces DIR N TOKENS: N texts of so many tokens, none like another.
+pieces() {
     head -n 1000 "$work/texts.jsonl" | tokenize -m "$1" | jq -sc --argjson n "$2" --argjson p "$3" \
         '[.[].tokens[]] as $all | range($n) as $i | {tokens: $all[$i * $p:($i + 1) * $p]}' |
-        tokenize --decode -m "$1" | jq -c '{prompt: .text}'
+        tokenize --decode -m "$1"
 }
 
-# generation NAME PROMPT SAMPLES: start is the first token of a short prompt, best of three; prefill reads eight prompts;
-# decode samples 60 tokens each of four groups, one after another, prompts included.
+# texts DIR N TOKENS: N prompts of so many tokens.
+texts() { pieces "$@" | jq -c '{prompt: .text}'; }
+
+# examples DIR N P C: N prompts of P tokens with completions of C, their end among them.
+examples() {
+    paste -d' ' <(texts "$1" "$2" "$3") <(pieces "$1" "$2" $(($4 - 1)) | jq -c '{completion: .text}') | jq -sc '
+        range(0; length; 2) as $i | .[$i] + .[$i + 1]'
+}
+
+# group DIR P S C: a rewarded group of a prompt of P tokens and S samples of C, half of them with a reward.
+group() {
+    pieces "$1" "$3" "$4" | tokenize -m "$1" | jq -sc --slurpfile prompt <(texts "$1" 1 "$2") '{id: "1", model: "",
+        prompt: $prompt[0].prompt, samples: [to_entries[] | {tokens: .value.tokens, reward: (.key % 2), parts: {},
+        logprobs: (.value.tokens | map(-8))}]}'
+}
+
+# generation NAME PROMPT SAMPLES: what the parts of rollout take with each kind of weights.
 generation() {
-    local dir=$work/$1 p=$2 s=$3 c=60 roll
     echo '{"prompt":"A"}' > "$work/short.jsonl"
-    roll=(rollout --quiet -m "$dir" --no-scores)
+    texts "$work/$1" 8 "$2" > "$work/some.jsonl"
+    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
+    for weights in fp32 bf16 int8; do
+        parts "$@" "$weights" | jq -c --arg w "$weights" '{case, model, weights: $w} + .'
+    done
+}
+
+# parts NAME PROMPT SAMPLES WEIGHTS: start is the first token of a short prompt, best of three; prefill reads eight
+# prompts; decode samples 60 tokens each of four groups, one after another, and is then compared with one token each.
+parts() {
+    local p=$2 s=$3 c one roll=(rollout --quiet -m "$work/$1" --no-scores --weights "$4")
     for run in 1 2 3; do
         timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/short.jsonl"
         mv "$work/time" "$work/time.$run"
     done
     jq -sc --arg model "$1" --argjson threads "$threads" \
         'min_by(.seconds) | {case: "start", model: $model, threads: $threads} + .' "$work"/time.[123]
-    texts "$dir" 8 "$p" > "$work/some.jsonl"
     timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/some.jsonl"
     trained prefill "$1" "8 * $p / \$time[0].seconds" "forward($p; 1; 1) / $p"
-    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
-    timed generated.jsonl "${roll[@]}" -n "$s" --batch "$s" --max-tokens $c "$work/four.jsonl"
+    roll+=(-n "$s" --batch "$s")
+    timed generated.jsonl "${roll[@]}" --max-tokens 1 "$work/four.jsonl"
+    one=$(jq .seconds "$work/time")
+    timed generated.jsonl "${roll[@]}" --max-tokens 60 "$work/four.jsonl"
     c=$(jq -n "[inputs.samples[].tokens | length] | add / (4 * $s)" "$work/generated.jsonl")
-    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
+    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)" |
+        jq -c ".decoded_per_second = 4 * $s * ($c - 1) / (.seconds - $one)"
 }
 
-# model NAME: its products, then sft-train, rollout and rl-update, and what rollout's parts take.
+# training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose
+# samples have 120. Each in fp32, and with products of bf16.
+training() {
+    local dir=$work/$1 p=400 c=112 run=(-m "$work/$1" -o "$work/run" --profile) type sft
+    examples "$dir" $((examples * steps)) $p $c > "$work/examples.jsonl"
+    group "$dir" "$prompt" "$samples" 120 > "$work/group.jsonl"
+    for type in "" -bf16; do
+        run+=(${type:+--products bf16})
+        sft=(sft-train --quiet "${run[@]}" --steps "$steps" --batch "$examples" --leaves 1 --rows 1024)
+        trains "sft-train$type" "$1" "3 * forward($p; 1; $c) / ($p + $c)" "${sft[@]}" "$work/examples.jsonl"
+        trains "lora$type" "$1" "2 * forward($p; 1; $c) / ($p + $c)" "${sft[@]}" --lora-rank 16 "$work/examples.jsonl"
+        trains "rl-update$type" "$1" "3 * forward($prompt; $samples; 120) / ($samples * 120)" \
+            rl-update "${run[@]}" --off-policy --epochs "$steps" "$work/group.jsonl"
+    done
+}
+
+# model NAME: its products, then the trainers, rollout, and what rollout's parts take.
 model() {
     local dir=$work/$1 peak examples steps prompts tokens prompt samples p c s=8
     read -r examples steps prompts tokens prompt samples < <(size "$1")
@@ -155,30 +206,29 @@ model() {
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
     if wanted start prefill decode; then generation "$1" "$prompt" "$samples"; fi
-    wanted sft-train rollout rl-update reward || return 0
-
-    head -n $((examples * steps)) "$work/prompts.jsonl" > "$work/some.jsonl"
-    timed sft.jsonl sft-train --quiet -m "$dir" -o "$work/sft" --steps "$steps" --batch "$examples" "$work/some.jsonl"
-    read -r p c < <(spooled "$work/sft/spool")
-    trained sft-train "$1" "$(rate sft.jsonl)" "3 * forward($p; 1; $c) / ($p + $c)"
-    rm -r "$work/sft"
+    if wanted "${trainers[@]}"; then training "$1"; fi
+    wanted rollout reward || return 0
 
     head -n "$prompts" "$work/prompts.jsonl" > "$work/some.jsonl"
     timed "$1.rollouts.jsonl" rollout --quiet -m "$dir" -n $s --no-scores --max-tokens "$tokens" --batch 128 \
         "$work/some.jsonl"
+    p=$(jq -c '{text: .prompt[0].content}' "$work/some.jsonl" | tokenize -m "$dir" | jq -s 'map(.tokens | length) | add / length')
     c=$(jq -n "[inputs.samples[].tokens | length] | add / ($prompts * $s)" "$work/$1.rollouts.jsonl")
     trained rollout "$1" "$prompts * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
 
-    # A random model earns nothing, and silent groups cost nothing: every second sample is rewarded here.
-    jq -c '.samples |= [to_entries[] | .value + {reward: (.key % 2), parts: {}}]' "$work/$1.rollouts.jsonl" \
-        > "$work/some.jsonl"
-    timed rl.jsonl rl-update -m "$dir" --ref "$dir" -o "$work/rl" --epochs 2 "$work/some.jsonl"
-    trained rl-update "$1" "$(rate rl.jsonl)" "4 * forward($p; $s; $c) / ($s * $c)"
-    rm -r "$work/rl" "$dir/model.safetensors"
 }
 
+# shellcheck source=pipelines/bench-data.sh
+. "$root/pipelines/bench-data.sh"
+
 run() {
-    local g=$work/g.graph
+    local g=$work/g.graph case
+    for case in ${CASE:-}; do
+        if [ "$case" = load ]; then loads; fi
+        if [ "$case" = growth ]; then growth; fi
+    done
+    wanted graphload candidates chainsample maskprompt baseline evaluate tokenize \
+        sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
     graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
     graphload --quiet -o "$g" "$work/graph.jsonl"
     filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
@@ -186,25 +236,25 @@ run() {
     head -n 1000 "$work/cases.jsonl" > "$work/few.jsonl"
     chains 1000 million.jsonl "$work/few.jsonl"
     chains 20 chains.jsonl "$work/cases.jsonl"
-    filter maskprompt prompts.jsonl prompts.jsonl \
+    alone="print $work/chains.jsonl" filter maskprompt prompts.jsonl prompts.jsonl \
         maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
     lean 100000 > "$work/lean.jsonl"
-    filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
+    alone="parse $work/lean.jsonl" filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
-    wanted sgemm start prefill decode sft-train rollout rl-update reward || return 0
+    wanted sgemm start prefill decode rollout reward "${trainers[@]}" || return 0
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"
-    filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
+    alone="print $work/rollouts.jsonl" filter reward rollouts.jsonl rewarded.jsonl reward "$work/rollouts.jsonl"
 }
 
 # Three decimals of small numbers, none of large ones.
 cases=${CASE:-}
-short='select($cases == "" or (.case | IN($cases | splits(" ")))) | map_values(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
+short='select($cases == "" or (.case | IN($cases | splits(" ")))) | walk(if type != "number" then . elif . < 1000 then . * 1000 | round / 1000 else round end)'
 run | jq --unbuffered -c --arg cases "$cases" "$short" | tee "$work/bench.jsonl"
 mv "$work/bench.jsonl" "$out/bench.jsonl"
 rm -rf "$work"

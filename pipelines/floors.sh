@@ -14,7 +14,7 @@
 # shellcheck disable=SC2034,SC2086,SC2154
 set -euo pipefail
 here=$(dirname "$0")
-seeds=${SEEDS-1 2 3 4 5} budget=${BUDGET-40} floors=${OUT-out/floors} data=${DATA-} out=${OUT-out/floors} graph=
+seeds=${SEEDS-1 2 3 4 5} budget=${BUDGET-40} floors=${OUT-out/floors} data=${DATA-} out=${OUT-out/floors} graph= large=
 # shellcheck source=pipelines/steps.sh
 . "$here/steps.sh"
 
@@ -42,9 +42,20 @@ pooled() {
     done | jq -sc 'sort_by(.source.cut)[]'
 }
 
-# chosen MODEL BUDGET: the model's options as chosen on validation cases.
+# settled MODEL: options that are not tried where a fit takes minutes: those of the models' papers, so that a few
+# settings are enough to choose the epochs and how much of popularity to take out.
+settled() {
+    [ -z "$large" ] || case $1 in
+        lightgcn) echo --learning-rate 0.001 --layers 2 --reg 1e-5 --dim 64 ;;
+        gru4rec) echo --learning-rate 0.001 --length 50 --hidden 128 --dropout 0.3 ;;
+        sasrec) echo --learning-rate 0.001 --length 50 --dim 64 --dropout 0.2 ;;
+    esac
+}
+
+# chosen MODEL BUDGET: the model's options, but for the settled ones, as chosen on validation cases.
 chosen() {
-    make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" --tune "$2" --tune-only --valid "$out/valid.jsonl"
+    make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" $(settled "$1") --tune "$2" --tune-only \
+        --valid "$out/valid.jsonl"
     jq -r '.options | to_entries[] | "--\(.key) \(.value)"' "$out/chosen/$1.jsonl"
 }
 
@@ -76,10 +87,10 @@ floors_of() {
     for model in $names; do row $model --model $model; done
     for model in "$@"; do
         case $model in
-            lightgcn | gru4rec | sasrec) tries=$(((budget + 5) / 6)) ;;
+            lightgcn | gru4rec | sasrec) tries=$((budget < 6 ? 1 : budget / 6)) ;;
             *) tries=$budget ;;
         esac
-        row "$model-tuned" --model $model $(chosen $model $tries)
+        row "$model-tuned" --model $model $(settled $model) $(chosen $model $tries)
         names="$names $model-tuned"
     done
     table "$title" $names
@@ -100,7 +111,7 @@ ml-100k() {
 }
 
 ml-1m() {
-    exclude="--exclude $data/ml-1m/pairs.dat.gz"
+    exclude="--exclude $data/ml-1m/pairs.dat.gz" large=1
     enter ml-1m "$data/ml-1m"
     protocol=$exclude && floors_of "ratings of 4 and 5, leave-one-out, 19 uniform negatives" $every
     enter ml-1m-popular "$data/ml-1m"

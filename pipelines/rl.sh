@@ -13,9 +13,10 @@
 #   EVERY=10        after each of so many, and after the last; OUT/best is the model whose
 #   BEST=eval_hr1   is highest: or eval_hr1_text, eval_ndcg5, eval_mrr, eval_valid_ratio, eval_reward
 #   ROLLOUT= REWARD= RL_UPDATE=    options of these programs
-#   VERBOSE=        1: print each command, and at the end where the seconds went, as on a terminal
+#   VERBOSE=        1: print each command, and at the end OUT/times.json, as on a terminal
 #
-# OUT/metrics.jsonl has the records of rl-update and of evaluations, OUT/rewarded.jsonl the last samples.
+# OUT/metrics.jsonl has the records of rl-update and of evaluations, OUT/rewarded.jsonl the last samples,
+# OUT/times.json where the seconds of the last call went (man r2rec-records).
 # A stop at any moment, kill -9 of this or of any program, and the same command again end in the bytes of an unbroken
 # run. SIGTERM, SIGINT and SIGHUP let an iteration end, and cut an evaluation short; a second one ends it at once.
 # Exit status: that of the program that failed, 75 where another process works in OUT, 128 + n after signal n.
@@ -104,7 +105,7 @@ sample() {
     : > "$out/rewarded.jsonl"
     while [ "$want" -gt 0 ]; do
         draw $((at + used)) "$want" > "$out/prompts.jsonl"
-        job rollout rollout --quiet -m "$model" --seed $((k + 1)) ${ROLLOUT-} "$out/prompts.jsonl" \
+        job rollout rollout --quiet -m "$model" --seed $((k + 1)) --times "$out/spent" ${ROLLOUT-} "$out/prompts.jsonl" \
             > "$out/rollouts.jsonl"
         job reward reward --quiet ${REWARD-} "$out/rollouts.jsonl" >> "$out/rewarded.jsonl"
         used=$((used + want)) want=0
@@ -119,11 +120,12 @@ sample() {
 }
 
 iterate() {
+    [ "$k" -gt "$first" ] || : > "$out/spent"
     sample
     echo "$step $k $at $((at + used))" > "$out/loop.tmp"
     sync "$out/loop.tmp"
     mv "$out/loop.tmp" "$out/loop"
-    job rl-update rl-update -m "$model" -o "$out" ${RL_UPDATE-} "$out/rewarded.jsonl" >> "$out/metrics.jsonl"
+    job rl-update rl-update -m "$model" -o "$out" --times "$out/spent" ${RL_UPDATE-} "$out/rewarded.jsonl" >> "$out/metrics.jsonl"
     locate
 }
 
@@ -170,17 +172,19 @@ show() {
     printf '\r%s/%s %s, %d:%02d left\e[K' "$k" "$iterations" "$values" $((eta / 60)) $((eta % 60)) >&2
 }
 
-# At the end: where the seconds went.
-profile() {
-    local status=$? all=$((${EPOCHREALTIME/./} - began)) rest stage line=
-    [ -n "$live${VERBOSE-}" ] || exit $status
-    rest=$all
-    for stage in rollout reward rl-update evaluation; do
-        rest=$((rest - spent[$stage]))
-        line+=", $stage $((spent[$stage] / 1000000)).$((spent[$stage] / 100000 % 10))"
-    done
-    say "rl: $((k - first)) iterations in $((all / 1000000)).$((all / 100000 % 10)) s$line, rest $((rest / 1000000)).$((
-        rest / 100000 % 10))"
+# At the end: where the seconds went. What is neither drawing samples nor learning from them is overhead.
+times() {
+    local status=$? stages='' stage
+    for stage in rollout reward rl-update evaluation; do stages+="\"$stage\":${spent[$stage]},"; done
+    [ "$k" -gt "$first" ] || exit $status
+    jq -cn --argjson iterations $((k - first)) --argjson all $((${EPOCHREALTIME/./} - began)) --argjson stages "{${stages%,}}" '
+        def r: . * 1000 | round / 1000;
+        (reduce inputs as $r ({}; .load += $r.load | .json += $r.json | .work += $r.work | .save += $r.save)) as $p
+        | ($stages | map_values(. / 1e6)) as $s | ($all / 1e6) as $all
+        | {iterations: $iterations, seconds: $all} + $s + {rest: ($all - ($s | add)), work: $p.work, load: $p.load,
+           json: ($p.json + $s.reward), save: $p.save, start: ($s.rollout + $s["rl-update"] - ($p | add)),
+           overhead: (1 - $p.work / ($all - $s.evaluation))} | map_values(r)' "$out/spent" > "$out/times.json"
+    [ -z "$live${VERBOSE-}" ] || say "$(cat "$out/times.json")"
     exit $status
 }
 
@@ -201,7 +205,7 @@ began=${EPOCHREALTIME/./} first=$k tokens=$(jq -n 'reduce inputs as $r (0; $r.nu
 trap 'signal 15' TERM
 trap 'signal 2' INT
 trap 'signal 1' HUP
-trap profile EXIT
+trap times EXIT
 while :; do
     ! due || evaluation
     [ -z "$valid" ] || keep_best

@@ -113,6 +113,12 @@ reached() {
     [ "$(sample --limit 1 --window 1 | jq .drawn)" = 0 ]
 }
 
+@test "chainsample: --degree follows an item's latest events, and popular counts all" {
+    # A: u v w, B: u v. One event follows w alone from A, who shares no other item, and v alone from B.
+    [ "$(sample --limit 1 --degree 1 | jq -c '[.drawn, (.facts.popular | add)]')" = "[0,$(sample --limit 1 | jq '.facts.popular | add')]" ]
+    diff <(sample --limit 1 --degree 2 | jq -c .chains) <(sample --limit 1 | jq -c .chains)
+}
+
 @test "chainsample: draws the training cases that candidates draws" {
     chainsample --quiet "$world" | jq -c 'del(.drawn, .counts, .chains, .facts)' > "$BATS_TEST_TMPDIR/out"
     candidates --quiet "$world" | jq -c . | cmp - "$BATS_TEST_TMPDIR/out"
@@ -203,6 +209,7 @@ reached() {
     refuses() { run -2 --separate-stderr chainsample "${@:2}" "$toy"; [[ "$stderr" == "chainsample: $1"* ]]; }
     refuses "--chains takes a whole number from 1 to 1e+07, not '0'" --chains 0
     refuses "--window takes a whole number from 1 to 1e+06, not '0'" --window 0
+    refuses "--degree takes a whole number from 1 to 1e+09, not '0'" --degree 0
     refuses "--keep takes a whole number from 0 to 1000, not '-1'" --keep -1
     refuses "--threads takes a whole number from 0 to 256, not '257'" --threads 257
     refuses "--split takes one of train|valid|test, not 'x'" --split x

@@ -39,6 +39,7 @@ rating() {
 
 @test "evaluate: keeps the manners of every program" {
     keeps_manners evaluate < a.jsonl
+    keeps_manners evaluate --faithful < "$rollouts"
     keeps_manners evaluate --table --against a a=a.jsonl b=b.jsonl < a.jsonl
 }
 

@@ -34,7 +34,7 @@ setup() {
     grep -qP '^rollout record\tsamples\tlogprobs\tneeded\t' "$out"
     grep -qP '^rewarded record\tsamples\tparts\tneeded\t' "$out"
     grep -qP '^metric record of rl-update\t-\trewards/\*/mean\toptional\t' "$out"
-    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 22 ]
+    [ "$(cut -f 1 "$out" | uniq | wc -l)" = 25 ]
     [ "$(sort "$out" | uniq -d | wc -l)" = 0 ]
 }
 
@@ -115,6 +115,21 @@ prompts_check() {
     [ "$(maskprompt chains.jsonl | jq -c '.slots | has("yes") and has("no") and has("next")' | sort -u)" = true ]
 }
 
+@test "records: counterfactuals and what they move are as the page says" {
+    options="--template compact --contenders 3 --history 3"
+    rollout --quiet -m sft --greedy --max-tokens 40 prompts.jsonl > "$out.original"
+    for edit in drop swap evidence early; do
+        maskprompt $options --counterfactual $edit --rollouts "$out.original" chains.jsonl 2> "$out.note" > "$out"
+        prompts_check "$out"
+        [ "$(jq -c 'has("counterfactual")' "$out" | sort -u)" = true ]
+        rollout --quiet -m sft --greedy --max-tokens 40 "$out" > "$out.$edit"
+        checks "$out.$edit" "$prompt,rollout record" "$case"
+    done
+    evaluate --faithful "$out".{original,drop,swap,evidence,early} > "$out"
+    checks "$out" "faithfulness record"
+    [ "$(jq -c 'has("moved") and has("p_holm")' "$out" | uniq -c | xargs)" = "1 false 4 true" ]
+}
+
 @test "records: traces of trace and tracefilter are as the page says" {
     maskprompt --levels chains.jsonl > "$out.prompts"
     head -n 3 "$out.prompts" | trace --quiet --command 'while read -r l; do echo "{\"content\":\"A\",\"logprobs\":[-1]}"; done' > "$out"
@@ -135,6 +150,8 @@ prompts_check() {
     head -n 4 prompts.jsonl | rollout --quiet -m sft -n 2 --max-tokens 4 --no-scores > "$out"
     checks "$out" "$prompt,rollout record" "$case"
     [ "$(jq -c '.samples[] | has("scores")' "$out" | sort -u)" = false ]
+    head -n 2 prompts.jsonl | rollout --quiet -m sft -n 2 --max-tokens 4 --weights bf16 > "$out"
+    checks "$out" "$prompt,rollout record" "$case"
 }
 
 @test "records: rewarded records are as the page says" {

@@ -181,6 +181,17 @@ END
     cmp constant/last/model.safetensors "$made/sft/last/model.safetensors"
 }
 
+@test "rl.sh: samples in int8 are weighed with --tis, and the loop ends with a sentence without" {
+    ROLLOUT="$ROLLOUT --weights int8"
+    run -1 --separate-stderr rl 2 unweighed
+    [[ "$stderr" == *": was sampled with rounded weights; --tis weighs it, --off-policy takes it as it is"* ]]
+    RL_UPDATE="$RL_UPDATE --tis 2" rl 2 weighed
+    jq -es 'map(select(has("loss"))) | length == 4 and .[0].logprob_gap == 0 and .[2].logprob_gap == 0 and all(
+        .["sampling/importance_sampling_ratio/max"] <= 2 and
+        (.["sampling/importance_sampling_ratio/mean"] | . != 1 and . > 0.9 and . < 1.1))' weighed/metrics.jsonl
+    jq -es 'all(.weights == "int8")' weighed/rewarded.jsonl
+}
+
 @test "rl.sh: a constant reward leaves the model as it is, and says why" {
     REWARD="--hit 0 --prob 0 --rating 0 --format 0 --grounding 0" run -0 --separate-stderr rl 2 run
     [ "${stderr_lines[*]}" = "$(printf '%s ' {,}'rl-update: all 8 groups are silent, the rewards in each are equal: the model stays as it is' | sed 's/ $//')" ]
@@ -209,12 +220,32 @@ END
     export RL_UPDATE="--ref $made/sft"
     script -qec "$BATS_TEST_DIRNAME/../pipelines/rl.sh 2 $made/sft $made/train.jsonl run" /dev/null | tr '\r' '\n' > tty
     grep -qE $'^2/2 reward [0-9.]+, HR@1 [0-9.]+, KL [0-9.e-]+, [0-9]+ tokens/s, 0:00 left\e\\[K$' tty
-    tail -n 2 tty | grep -qE 'rl: 2 iterations in [0-9.]+ s, rollout [0-9.]+, reward [0-9.]+, rl-update [0-9.]+, evaluation [0-9.]+, rest [0-9.]+$'
+    tail -n 2 tty | grep -qE '\{"iterations":2,"seconds":[0-9.]+,.*"overhead":[0-9.]+\}$'
     VALID= VERBOSE=1 run -0 --separate-stderr rl 1 loud
-    [ "${stderr_lines[0]}" = "+ rollout --quiet -m $made/sft --seed 1 $ROLLOUT loud/prompts.jsonl" ]
+    [ "${stderr_lines[0]}" = "+ rollout --quiet -m $made/sft --seed 1 --times loud/spent $ROLLOUT loud/prompts.jsonl" ]
     [ "${stderr_lines[1]}" = "+ reward --quiet loud/rollouts.jsonl" ]
-    [ "${stderr_lines[2]}" = "+ rl-update -m $made/sft -o loud $RL_UPDATE loud/rewarded.jsonl" ]
-    [[ "${stderr_lines[3]}" == 'rl: 1 iterations in '* ]]
+    [ "${stderr_lines[2]}" = "+ rl-update -m $made/sft -o loud --times loud/spent $RL_UPDATE loud/rewarded.jsonl" ]
+    [ "${stderr_lines[3]}" = "$(cat loud/times.json)" ]
+}
+
+@test "rl.sh: times.json says where the seconds went, and of what is overhead" {
+    checks "$whole/spent" "times record"
+    [ "$(jq -r .program "$whole/spent" | paste -sd ' ')" = 'rollout rl-update rollout rl-update rollout rl-update' ]
+    checks "$whole/times.json" "times record of a run of reinforcement learning"
+    # Its parts are all there is, and each is what the programs, or the shell, have said.
+    jq -es --slurpfile p "$whole/times.json" 'def is($x): . - $x | fabs < 0.01;
+        (map(.work) | add) as $work | (map(.json) | add) as $json | $p[0] as $p | ($p.seconds | is($p.rollout + $p.reward + $p["rl-update"] + $p.evaluation + $p.rest)) and
+        ($p.seconds - $p.evaluation | is($p.work + $p.load + $p.json + $p.save + $p.start + $p.rest)) and
+        ($p.work | is($work)) and ($p.json | is($json + $p.reward)) and
+        ($p.overhead | is(1 - $p.work / ($p.seconds - $p.evaluation))) and
+        ([$p.work, $p.load, $p.json, $p.save, $p.start, $p.rest] | min > 0)' "$whole/spent"
+    # A program that idles is no work: a second more of overhead, in start or in JSON.
+    stand_in rollout reward <<'END'
+sleep 0.5
+exec "$real" "$@"
+END
+    VALID= rl 1 run
+    jq -es '.[0].start > 0.5 and .[0].json > 0.5 and .[0].work < .[0].seconds - 1' run/times.json
 }
 
 @test "rl.sh: refuses wrong usage and prompts that are not there" {

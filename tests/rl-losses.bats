@@ -160,6 +160,19 @@ same() {
     jq -ne --argjson a "$(tail -n 1 off.metrics | jq .kl)" --argjson b "$(jq .kl again)" '$a > 0 and $b > 0'
 }
 
+@test "rl-update: records sampled with rounded weights are refused, unless --tis or --off-policy" {
+    head -n 2 "$eight" | jq -c 'del(.samples)' | rollout --quiet -m "$sft" -n 4 --max-tokens 20 --weights int8 |
+        jq -c '.samples |= [to_entries[] | .value + {reward: (.key % 2), parts: {}}]' > int8.jsonl
+    run -1 --separate-stderr rl-update -m "$sft" -o refused int8.jsonl
+    [ "$stderr" = "rl-update: int8.jsonl:1: record $(head -n 1 int8.jsonl | jq -r .id): was sampled with rounded \
+weights; --tis weighs it, --off-policy takes it as it is" ]
+    rl-update -m "$sft" -o weighed --tis 2 int8.jsonl > metrics
+    jq -e '.logprob_gap == 0 and .["sampling/sampling_logp_difference/max"] > 0' metrics
+    jq -e '.["sampling/importance_sampling_ratio/mean"] | . > 0.9 and . < 1.1 and . != 1' metrics
+    rl-update -m "$sft" -o taken --off-policy int8.jsonl > metrics
+    jq -e '.logprob_gap > 0 and .logprob_gap < 0.5' metrics
+}
+
 @test "rl-update: --tis weighs what another precision sampled, and leaves the ratio at 1" {
     # Its own samples: all weights are 1, and the bytes those without.
     rl-update -m "$sft" -o plain "$eight" > /dev/null

@@ -167,6 +167,16 @@ field() {
     diff -r run-1/last/ run-3/last/
 }
 
+@test "rl-update: --gradient-checkpointing changes no byte, --products bf16 no log-probability" {
+    for o in "" --gradient-checkpointing "--products bf16"; do
+        rl-update -m "$sft" -o "run$o" --profile $o "$eight" > "metrics$o"
+        jq -e '.logprob_gap == 0 and .parts.products > 0' "metrics$o"
+    done
+    diff -r run/last/ run--gradient-checkpointing/last/
+    run ! cmp run/last/model.safetensors "run--products bf16/last/model.safetensors"
+    jq -es '.[0].grad_norm as $n | .[1].grad_norm / $n - 1 | fabs | . > 0 and . < 0.02' metrics "metrics--products bf16"
+}
+
 @test "rl-update: a second call goes on: two calls end in the bytes of two epochs" {
     rl-update -m "$sft" -o two --epochs 2 --lr 0.001 "$eight" | timeless > two.metrics
     rl-update -m "$sft" -o one --lr 0.001 "$eight" | timeless > one.metrics
@@ -275,6 +285,7 @@ field() {
     refuses "record $id: \"prompt\": message 0: \"content\" is missing or not a string" 'del(.prompt[0].content)'
     refuses "record $id: \"prompt\" is empty" '.prompt[0].content = ""'
     refuses "record $id: \"prompt\": no messages" '.prompt = []'
+    refuses "record $id: \"prefix\": tokens that were given, not sampled" '.prefix = "A"'
     refuses "record $id: \"samples\" is missing or not an array" 'del(.samples)'
     refuses "record $id: \"samples\" is empty" '.samples = []'
     refuses "record $id: the group has 5 samples, earlier ones have 6" '.samples |= .[:5]'
@@ -346,6 +357,15 @@ field() {
     fails 'run/last/state.json: "num_tokens" is missing or not a number' -o run "$eight"
     echo '{"optimizer_step":1}' > run/last/state.json
     fails 'run/last/state.json: "global_step" is missing or not a number' -o run "$eight"
+}
+
+@test "rl-update: says where the seconds went" {
+    rl-update -m "$sft" -o run --times times "$eight" > metrics
+    jq -es --slurpfile m metrics 'length == 1 and (.[0] | .program == "rl-update" and ([.load, .json, .save] | min > 0) and
+        .work > $m[0].step_time)' times
+    run -1 --separate-stderr rl-update -m "$sft" -o other --times /no/such "$eight"
+    [ "$stderr" = "rl-update: /no/such: No such file or directory" ]
+    [ "$(readlink other/last)" = step-1 ]
 }
 
 @test "rl-update: refuses wrong usage" {

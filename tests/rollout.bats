@@ -115,6 +115,33 @@ refuses() {
     first 'del(.id) | ., .' | roll | uniq | wc -l | grep -qx 1
 }
 
+@test "rollout: --weights: exact by default, else near it; the record says so; batch and threads change nothing" {
+    roll "$some" > "$one"
+    roll --weights fp32 "$some" | cmp - "$one"
+    for weights in bf16 int8; do
+        roll --weights $weights "$some" > "$one.$weights"
+        [ "$(jq -r .weights "$one.$weights" | sort -u)" = $weights ]
+        for threads in 1 2 3; do
+            roll --weights $weights --threads $threads --batch $((threads * 4)) "$some" | cmp - "$one.$weights"
+        done
+        # The first token is drawn with the same random number: nearly always the same one, nearly as likely.
+        jq -n --slurpfile a "$one" --slurpfile b "$one.$weights" '[$a, $b | [.[].samples[] | [.tokens[0], .logprobs[0]]]]
+            | transpose | map(select(.[0][0] == .[1][0]) | .[0][1] - .[1][1] | fabs)
+            | length > 40 and max < 0.2 and add > 0' | grep -qx true
+    done
+    # A record that comes back is of the weights that it is sampled with now.
+    roll "$one.int8" | jq -c 'del(.samples)' | cmp - <(jq -c 'del(.samples)' "$one")
+}
+
+@test "rollout: --weights: the KL divergence from the exact model is as small as the page says, and not zero" {
+    jq -c '{text: .prompt[0].content}' "$some" | tokenize -m "$BATS_FILE_TMPDIR/sft" > "$one"
+    "$BATS_TEST_DIRNAME/../bench/weights" "$BATS_FILE_TMPDIR/sft/last" "$one" > "$one.kl"
+    cat "$one.kl"
+    jq -es --argjson n "$(jq -s 'map(.tokens | length) | add' "$one")" 'map(.weights) == ["bf16", "int8"] and
+        all(.tokens == $n and .kl < .kl_max and .top1 > 0.95 and .top1 <= 1) and
+        (.[0].kl | . > 1e-7 and . < 2e-4) and (.[1].kl | . > 1e-5 and . < 5e-3) and .[0].kl < .[1].kl' "$one.kl"
+}
+
 @test "rollout: takes the most probable token at temperature 0" {
     roll --temperature 0 "$some" > "$one"
     [ "$(jq -c '.samples | unique | length' "$one" | sort -u)" = 1 ]
@@ -263,6 +290,34 @@ refuses() {
     [ "$(jq -s '[.[].samples[] | select(.answer)] | length' "$one")" -gt 3 ]
 }
 
+@test "rollout: begins each completion with a record's prefix" {
+    head -n 3 "$some" | jq -c '.prefix = "\n="' | roll > "$one"
+    # Where the answer is next, it is the last.
+    jq -es '[.[].samples[] | (.text | startswith("\n=")) and .finish == "length" and (.tokens | length < 5)] | all' "$one"
+    [ "$(jq -s '[.[].samples[] | select(.answer)] | length' "$one")" -gt 3 ]
+    # What the model would have said itself changes nothing: not the draws behind it, not a log-probability.
+    first . | roll > "$one"
+    jq -c '.samples[0].text as $t | .prefix = $t[:9] | del(.samples, .model)' "$one" | roll > "$one.2"
+    [ "$(jq -c '.samples[0]' "$one.2")" = "$(jq -c '.samples[0]' "$one")" ]
+    first '.prefix = ""' | roll | jq -c 'del(.prefix)' | cmp - "$one"
+    first '.prefix = "\n=A" | .prompt = "x" | del(.slots)' | roll > "$one"
+    [ "$(jq -c '.samples[].text[:3]' "$one" | sort -u)" = '"\n=A"' ]
+}
+
+@test "rollout: says where the seconds went" {
+    start=$EPOCHREALTIME
+    roll --times "$one.p" "$some" > "$one"
+    roll "$some" | cmp - "$one"
+    jq -es --argjson all $((${EPOCHREALTIME/./} - ${start/./})) 'length == 1 and .[0].program == "rollout" and .[0].save == 0 and
+        .[0].work > .[0].json and .[0].json > 0 and .[0].load > 0 and (.[0] | .load + .json + .work < $all / 1e6)' "$one.p"
+    roll --times "$one.p" "$some" > "$one"
+    [ "$(wc -l < "$one.p")" = 2 ]
+    run -1 --separate-stderr roll --times /no/such "$some"
+    [ "$stderr" = "rollout: /no/such: No such file or directory" ]
+    run -1 --separate-stderr roll --times /dev/full "$some"
+    [ "$stderr" = "rollout: /dev/full: No space left on device" ]
+}
+
 @test "rollout: leaves scores out, and the texts stay" {
     roll "$some" | jq -c '.samples[] | del(.scores, .forced)' > "$one"
     roll --no-scores "$some" > "$one.2"
@@ -326,6 +381,8 @@ refuses() {
     refuses '"prompt" is missing or neither a string nor an array' '.prompt = {}'
     refuses '"prompt": message 0: "role" is missing or not a string' 'del(.prompt[0].role)'
     refuses '"prompt": message 0: "content" is missing or not a string' '.prompt[0].content = 1'
+    refuses '"prefix" is missing or not a string' '.prefix = 1'
+    refuses '"prefix" is 40 tokens, and a completion at most 40' '.prefix = "\u0001" * 40'
     refuses '"slots" is missing or not an object' '.slots = null'
     refuses '"slots": "answer" is missing or not a string' 'del(.slots.answer)'
     refuses '"slots": "labels" is missing or not an array' 'del(.slots.labels)'
@@ -373,6 +430,7 @@ refuses() {
 --min-p -0.1|--min-p takes a number from 0 to 1, not '-0.1'
 --stop=|--stop takes a text in UTF-8, not ''
 --max-tokens 0|--max-tokens takes a whole number from 1 to 1e+06, not '0'
+--weights fp16|--weights takes one of fp32|bf16|int8, not 'fp16'
 --batch 5000|--batch takes a whole number from 1 to 4096, not '5000'
 --seed x|--seed takes a whole number from 0 to 18446744073709551615, not 'x'
 --threads 257|--threads takes a whole number from 0 to 256, not '257'

@@ -1,5 +1,6 @@
 bats_require_minimum_version 1.5.0
 load helpers
+load records
 
 # A model of 40,000 parameters and sixteen short examples, made once for the file.
 setup_file() {
@@ -426,6 +427,27 @@ stopped_by() {
     jq '.base_model_name_or_path = "none"' ok/adapter_config.json > bad/adapter_config.json
     run -1 --separate-stderr model-info bad
     [ "$stderr" = "model-info: none/config.json: No such file or directory" ]
+}
+
+@test "sft-train: --profile tells where the time of a step went" {
+    sft-train -m "$base" -o run --steps 2 --profile "$data" > metrics
+    jq -es 'all(.[]; (.parts | keys) == ["attention","loss","optimizer","other","products","rows"] and
+                     (.parts | all(.[]; . >= 0)) and .parts.products > 0 and
+                     ((.parts | add) - .step_time | fabs) < 0.1 * .step_time)' metrics
+    checks metrics "metric record,metric record of sft-train"
+}
+
+@test "sft-train: --products bf16 learns alike, at any number of threads to the same bytes" {
+    sft-train -m "$base" -o exact --steps 6 $common "$data" > exact.metrics
+    for n in 1 3; do sft-train -m "$base" -o "run-$n" --steps 6 $common --products bf16 --threads $n "$data" > metrics; done
+    same_end run-1 run-3
+    run ! cmp exact/last/model.safetensors run-1/last/model.safetensors
+    jq -es --slurpfile e exact.metrics '
+        . as $m | all(range(length); ($m[.].loss / $e[.].loss - 1 | fabs) < 0.01 and
+                                     ($m[.].grad_norm / $e[.].grad_norm - 1 | fabs) < 0.05)' metrics
+    run -1 --separate-stderr sft-train -o run-1 --resume --steps 8 $common
+    [[ "$stderr" == "sft-train: this run was begun with another --products; "* ]]
+    sft-train -o run-1 --resume --steps 8 $common --products bf16 > /dev/null
 }
 
 @test "sft-train: --dry-run tells the memory that the run then takes" {

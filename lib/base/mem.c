@@ -1,12 +1,15 @@
 /* mem — checked allocation and an arena. */
+#define _GNU_SOURCE
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-enum { ALIGN = 64, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
+enum { ALIGN = 64, HUGE_PAGE = 1 << 21, ARENA_ALIGN = 16, ARENA_BLOCK = 1 << 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -43,10 +46,11 @@ void *mem_realloc(void *p, size_t n, size_t size) {
 }
 
 void *mem_aligned(size_t n, size_t size) {
-    size_t bytes = (product(n, size) + ALIGN - 1) / ALIGN * ALIGN;
-    void *p = aligned_alloc(ALIGN, bytes);
+    size_t bytes = product(n, size), align = bytes < 2 * HUGE_PAGE ? ALIGN : HUGE_PAGE;
+    void *p = aligned_alloc(align, (bytes + align - 1) / align * align);
 
     if (!p) out_of_memory(n, size);
+    if (align == HUGE_PAGE) madvise(p, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return p;
 }
 
@@ -60,6 +64,14 @@ void *mem_grow(void *p, size_t n, size_t *cap, size_t size) {
     if (n < *cap) return p;
     *cap = *cap ? *cap * 2 : 16;
     return mem_realloc(p, *cap, size);
+}
+
+void mem_drop(const void *p, size_t n) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p, to = from + n;
+
+    from = (from + page - 1) / page * page;
+    to = to / page * page;
+    if (from < to) madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 double mem_available(void) {

@@ -39,6 +39,8 @@ struct pool {
     atomic_int stop;
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
+    enum pool_part part;
+    int64_t since, ns[POOL_PARTS];
 };
 
 static void spin_pause(void) {
@@ -123,6 +125,7 @@ struct pool *pool_new(int threads) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
+    p->since = now_ns();
     for (int i = 1; i < p->threads; i++) {
         struct worker *w = &p->workers[i - 1];
 
@@ -158,6 +161,24 @@ void pool_run(struct pool *p, int n, pool_task *task, void *ctx) {
     wake_all(p, &p->sleepers, &p->wake);
     take_tasks(p, generation, 0);
     await(p, all_done, generation, &p->waiting, &p->done);
+}
+
+enum pool_part pool_part(struct pool *p, enum pool_part part) {
+    enum pool_part before = p->part;
+    int64_t now = now_ns();
+
+    p->ns[before] += now - p->since;
+    p->since = now;
+    p->part = part;
+    return before;
+}
+
+void pool_seconds(struct pool *p, double seconds[POOL_PARTS]) {
+    pool_part(p, p->part);
+    for (int i = 0; i < POOL_PARTS; i++) {
+        seconds[i] = 1e-9 * (double)p->ns[i];
+        p->ns[i] = 0;
+    }
 }
 
 void pool_free(struct pool *p) {

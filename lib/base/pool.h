@@ -21,6 +21,16 @@ int pool_threads(const struct pool *p);
 /* Runs tasks 0 .. n-1 and returns when all are done. Not to be called from within a task. */
 void pool_run(struct pool *p, int n, pool_task *task, void *ctx);
 
+/* Kinds of work, of which the pool keeps the time that its caller spends: rows are norms, rope, gates and sums of
+ * streams. */
+enum pool_part { POOL_OTHER, POOL_PRODUCTS, POOL_ATTENTION, POOL_ROWS, POOL_LOSS, POOL_OPTIMIZER, POOL_PARTS };
+
+/* From now on time counts for `part`. Returns the part before, to be given back when the work is done. */
+enum pool_part pool_part(struct pool *p, enum pool_part part);
+
+/* Seconds of each part since the last call, or the pool's beginning. */
+void pool_seconds(struct pool *p, double seconds[POOL_PARTS]);
+
 /* Ends the threads. NULL is fine. */
 void pool_free(struct pool *p);
 

@@ -1,6 +1,9 @@
 /* utf8 — the table of well-formed sequences (Unicode 15, table 3-7) as code. */
 #include "base/utf8.h"
 
+#include <stdint.h>
+#include <string.h>
+
 /* Bytes of the sequence at s, of which n are there; 0 if it is not well formed. */
 static size_t sequence(const unsigned char *s, size_t n) {
     size_t length = 1 + (s[0] >= 0xc2) + (s[0] >= 0xe0) + (s[0] >= 0xf0);
@@ -19,8 +22,11 @@ bool utf8_valid(const char *s, size_t n) {
     const unsigned char *p = (const unsigned char *)s;
 
     while (n) {
-        size_t length = *p < 0x80 ? 1 : sequence(p, n);
+        uint64_t eight;
+        size_t length;
 
+        if (n >= sizeof eight && !(memcpy(&eight, p, sizeof eight), eight & 0x8080808080808080u)) length = sizeof eight;
+        else length = *p < 0x80 ? 1 : sequence(p, n);
         if (!length) return false;
         p += length;
         n -= length;

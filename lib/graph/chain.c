@@ -167,14 +167,26 @@ static size_t degree(const struct rec_case *c, int u) {
     return lo - g->user_row[u];
 }
 
+/* Where his own event on the target is among them another's takes its place: else it would give itself away. */
+struct chain_range chain_followed(const struct chain_space *s, const struct rec_case *c, int item) {
+    const struct graph *g = c->split->known;
+    size_t begin = g->item_row[item], end = begin + graph_posted(g, item, c->at.before);
+
+    if (end - begin <= s->degree) return (struct chain_range){ begin, end };
+    begin = end - s->degree;
+    for (size_t p = begin; item == c->at.item && p < end; p++)
+        if (g->item_user[p] == c->at.user) return (struct chain_range){ begin - 1, end };
+    return (struct chain_range){ begin, end };
+}
+
 /* Counts item i of the history, at this rank, for everybody who had it. */
 static void share_item(struct chain_space *s, const struct rec_case *c, double users, int i, int rank,
                        bool link) {
     const struct graph *g = c->split->known;
-    size_t begin = g->item_row[i], end = begin + case_item_count(c, i);     /* in order of time */
-    double idf = log(1 + users / (double)(end - begin)), recent = idf * exp(-rank / RECENT);
+    struct chain_range range = chain_followed(s, c, i);
+    double idf = log(1 + users / (double)case_item_count(c, i)), recent = idf * exp(-rank / RECENT);
 
-    for (size_t p = begin; p < end; p++) {
+    for (size_t p = range.begin; p < range.end; p++) {
         int u = g->item_user[p];
         struct neighbour *n = &s->near[u];
 
@@ -234,10 +246,9 @@ static void add_links(struct chain_space *s, const struct rec_case *c, const str
     const struct graph *g = c->split->known;
     double recency = looked_up(law->decay.recency, rank, law->power[LAW_RECENCY] / RECENCY);
     double p = law->power[LAW_AGREEMENT];
-    int i = g->edge_item[own];
-    size_t begin = g->item_row[i], end = begin + case_item_count(c, i);
+    struct chain_range range = chain_followed(s, c, g->edge_item[own]);
 
-    for (size_t k = begin; k < end; k++) {
+    for (size_t k = range.begin; k < range.end; k++) {
         int u = g->item_user[k];
         size_t e = g->item_edge[k];
 
@@ -284,13 +295,12 @@ static void add_entries(struct chain_space *s, const struct chain_law *law, int 
 
 static void add_candidate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law, int k) {
     const struct graph *g = c->split->known;
-    int item = c->candidates[k];
+    struct chain_range range = chain_followed(s, c, c->candidates[k]);
 
-    for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) {
+    for (size_t p = range.begin; p < range.end; p++) {
         int u = g->item_user[p];
 
         if (s->begin[u] < 0) continue;
-        if (c->at.before != INT64_MAX && !known(c, g->item_edge[p])) break;     /* they are in order of time */
         s->arcs = reserve(s->arcs, s->n_arcs + 1, &s->cap_arcs, sizeof *s->arcs);
         s->arcs[s->n_arcs] = (struct chain_arc){ g->item_edge[p], k };
         add_entries(s, law, (int)s->n_arcs++, u);
@@ -298,8 +308,9 @@ static void add_candidate(struct chain_space *s, const struct rec_case *c, const
 }
 
 void chain_enumerate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
-                     long window) {
+                     long window, long degree) {
     clear(s);
+    s->degree = (size_t)degree;
     place_candidates(s, c);
     find_neighbours(s, c, law, window);
     link_neighbours(s, c, law, window);

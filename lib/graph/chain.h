@@ -78,6 +78,7 @@ struct neighbour {
  * enumerated in it must live as long as it does. */
 struct chain_space {
     const struct graph *known;  /* of the last case */
+    size_t degree;              /* events of an item that were followed */
     int64_t *first;             /* when each user of it had his first event, sorted */
     size_t n_first;
     struct neighbour *near;     /* [users] */
@@ -98,9 +99,17 @@ struct chain_space {
 void chain_space_init(struct chain_space *s, const struct graph *g);
 void chain_space_free(struct chain_space *s);
 
-/* Finds all chains of the case whose i0 is among the last `window` items of the history. */
+/* Finds all chains of the case whose i0 is among the last `window` items of the history. Of each item only
+ * the latest `degree` events are followed, so that a case costs the same in any large graph. */
 void chain_enumerate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
-                     long window);
+                     long window, long degree);
+
+/* The postings begin .. end - 1 of an item that are followed, in order of time: all that the case may know,
+ * or the latest `degree` of them. His own are among them. */
+struct chain_range {
+    size_t begin, end;
+};
+struct chain_range chain_followed(const struct chain_space *s, const struct rec_case *c, int item);
 
 /* Probability of entry i of the enumeration. */
 double chain_probability(const struct chain_space *s, size_t i);

@@ -47,11 +47,9 @@ static bool known(const struct rec_case *c, size_t e) {
     return c->split->known->edge_time[e] < c->at.before;
 }
 
-/* Whether posting p is another user's known event. */
+/* Whether a posting is another user's. */
 static bool counts(const struct rec_case *c, size_t p) {
-    const struct graph *g = c->split->known;
-
-    return g->item_user[p] != c->at.user && (c->at.before == INT64_MAX || known(c, g->item_edge[p]));
+    return c->split->known->item_user[p] != c->at.user;
 }
 
 /* Candidates among the events that follow event e of another user. */
@@ -69,19 +67,21 @@ static void follow(double *x, const struct chain_space *s, const struct rec_case
 
     for (size_t r = 0; r < FOLLOW_ITEMS && r < c->history; r++) {
         double weight = exp(-(double)r / FOLLOW_DECAY);
-        int i = item_at(c, r);
+        struct chain_range range = chain_followed(s, c, item_at(c, r));
 
-        for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++)
+        for (size_t p = range.begin; p < range.end; p++)
             if (counts(c, p)) add_followers(x, s, c, g->item_edge[p], weight);
     }
 }
 
+/* Events of others on an item: all but his own, which are posted unless he is held back. */
 static double popular(const struct rec_case *c, int item) {
     const struct graph *g = c->split->known;
-    double n = 0;
+    size_t n = graph_posted(g, item, c->at.before), end = g->user_row[c->at.user + 1];
 
-    for (size_t p = g->item_row[item]; p < g->item_row[item + 1]; p++) n += counts(c, p);
-    return n;
+    if (c->split->held && c->split->held[c->at.user]) return (double)n;
+    for (size_t e = g->user_row[c->at.user]; e < end && known(c, e); e++) n -= g->edge_item[e] == item;
+    return (double)n;
 }
 
 static int descending(const void *a, const void *b) {
@@ -107,7 +107,9 @@ static void near(double *x, const struct chain_space *s, const struct rec_case *
     double t = threshold(s, users);
 
     for (int k = 0; k < c->n; k++) {
-        for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
+        struct chain_range range = chain_followed(s, c, c->candidates[k]);
+
+        for (size_t p = range.begin; p < range.end; p++) {
             double y = s->near[g->item_user[p]].recent;
 
             x[k] += y > 0 && y >= t && counts(c, p);
@@ -119,57 +121,68 @@ static void near(double *x, const struct chain_space *s, const struct rec_case *
 static void best(double *x, const struct chain_space *s, const struct rec_case *c) {
     const struct graph *g = c->split->known;
 
-    for (int k = 0; k < c->n; k++)
-        for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++)
+    for (int k = 0; k < c->n; k++) {
+        struct chain_range range = chain_followed(s, c, c->candidates[k]);
+
+        for (size_t p = range.begin; p < range.end; p++)
             if (counts(c, p)) x[k] = fmax(x[k], s->similarity[g->item_user[p]]);
+    }
 }
 
-/* Common users of u0's item i and of each candidate, each as a cosine, added to x. */
-static void add_cosines(double *x, const struct rec_case *c, int i, char *mark) {
-    const struct graph *g = c->split->known;
-    double n = 0;
+/* The mean cosine of a candidate with u0's last items, by their users: mark[u] has a bit for each of those items. */
+static void together(double *x, const struct chain_space *s, const struct rec_case *c) {
+    const int *user = c->split->known->item_user;
+    size_t items = c->history < TOGETHER_ITEMS ? c->history : TOGETHER_ITEMS;
+    unsigned char *mark = mem_calloc((size_t)c->split->known->users, 1);
+    double n[TOGETHER_ITEMS] = { 0 };
 
-    for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) {
-        if (!counts(c, p)) continue;
-        mark[g->item_user[p]] = 1;
-        n++;
+    for (size_t r = 0; r < items; r++) {
+        struct chain_range range = chain_followed(s, c, item_at(c, r));
+
+        for (size_t p = range.begin; p < range.end; p++) {
+            if (!counts(c, p)) continue;
+            mark[user[p]] |= (unsigned char)(1 << r);
+            n[r]++;
+        }
     }
     for (int k = 0; k < c->n; k++) {
-        double both = 0, m = 0;
+        struct chain_range range = chain_followed(s, c, c->candidates[k]);
+        double both[TOGETHER_ITEMS] = { 0 }, m = 0;
 
-        for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
+        for (size_t p = range.begin; p < range.end; p++) {
             if (!counts(c, p)) continue;
-            both += mark[g->item_user[p]];
+            for (size_t r = 0; r < items; r++) both[r] += mark[user[p]] >> r & 1;
             m++;
         }
-        if (both > 0) x[k] += both / sqrt(n * m);
+        for (size_t r = 0; r < items; r++)
+            if (both[r] > 0) x[k] += both[r] / sqrt(n[r] * m);
+        if (items) x[k] /= (double)items;
     }
-    for (size_t p = g->item_row[i]; p < g->item_row[i + 1]; p++) mark[g->item_user[p]] = 0;
-}
-
-static void together(double *x, const struct rec_case *c) {
-    size_t n = c->history < TOGETHER_ITEMS ? c->history : TOGETHER_ITEMS;
-    char *mark = mem_calloc((size_t)c->split->known->users, 1);
-
-    for (size_t r = 0; r < n; r++) add_cosines(x, c, item_at(c, r), mark);
-    for (int k = 0; k < c->n && n; k++) x[k] /= (double)n;
     free(mark);
 }
 
-/* Events within seven days before the case, or days since the first one. */
-static void by_time(double *x, const struct rec_case *c, bool age) {
+static double days_to(const struct rec_case *c, size_t posting) {
     const struct graph *g = c->split->known;
-    int64_t now = c->split->all->edge_time[c->at.event];
 
-    for (int k = 0; k < c->n; k++) {
-        for (size_t p = g->item_row[c->candidates[k]]; p < g->item_row[c->candidates[k] + 1]; p++) {
-            double days = (double)(now - g->edge_time[g->item_edge[p]]) / DAY;
+    return (double)(c->split->all->edge_time[c->at.event] - g->edge_time[g->item_edge[posting]]) / DAY;
+}
 
-            if (!counts(c, p)) continue;
-            if (age) x[k] = fmax(x[k], days);
-            else x[k] += days >= 0 && days < 7;
-        }
-    }
+/* Events within seven days before the case. */
+static double fresh(const struct chain_space *s, const struct rec_case *c, int item) {
+    struct chain_range range = chain_followed(s, c, item);
+    double n = 0;
+
+    for (size_t p = range.begin; p < range.end; p++) n += counts(c, p) && days_to(c, p) >= 0 && days_to(c, p) < 7;
+    return n;
+}
+
+/* Days since the first event, which is followed or not. */
+static double age(const struct rec_case *c, int item) {
+    const struct graph *g = c->split->known;
+    size_t p = g->item_row[item], end = p + graph_posted(g, item, c->at.before);
+
+    while (p < end && !counts(c, p)) p++;
+    return p < end ? fmax(0, days_to(c, p)) : 0;
 }
 
 static void count_fact(double *x, int fact, const struct chain_space *s, const struct rec_case *c) {
@@ -187,7 +200,7 @@ static void count_fact(double *x, int fact, const struct chain_space *s, const s
         near(x, s, c, fact == NEAR20 ? 20 : 50);
         return;
     case TOGETHER:
-        together(x, c);
+        together(x, s, c);
         return;
     case POPULAR:
         for (int k = 0; k < c->n; k++) x[k] = popular(c, c->candidates[k]);
@@ -195,8 +208,11 @@ static void count_fact(double *x, int fact, const struct chain_space *s, const s
     case BEST:
         best(x, s, c);
         return;
-    default:
-        by_time(x, c, fact == AGE);
+    case FRESH:
+        for (int k = 0; k < c->n; k++) x[k] = fresh(s, c, c->candidates[k]);
+        return;
+    case AGE:
+        for (int k = 0; k < c->n; k++) x[k] = age(c, c->candidates[k]);
     }
 }
 

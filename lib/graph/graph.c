@@ -2,10 +2,10 @@
 #include "graph/graph.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "base/mem.h"
+#include "base/sort.h"
 #include "graph/graph_own.h"
 
 const struct graph_own *graph_strings(const struct graph *g) {
@@ -73,42 +73,23 @@ size_t graph_posted(const struct graph *g, int c, int64_t before) {
     return lo - begin;
 }
 
-/* Postings by (time, event number): events are counted into items in the order of time. */
-struct moment {
-    int64_t time;
-    size_t edge;
-};
-
-static int by_time(const void *a, const void *b) {
-    const struct moment *x = a, *y = b;
-
-    if (x->time != y->time) return x->time < y->time ? -1 : 1;
-    return x->edge < y->edge ? -1 : x->edge > y->edge;
-}
-
+/* Events in user order are dealt out to their items, then put in the order of time. */
 void graph_index(struct graph *g, const bool *held) {
     size_t *user_row = mem_calloc((size_t)g->users + 1, sizeof *user_row);
-    size_t *item_row = mem_calloc((size_t)g->items + 1, sizeof *item_row);
-    size_t *next = mem_calloc((size_t)g->items + 1, sizeof *next);
+    size_t *item_row = mem_calloc((size_t)g->items + 2, sizeof *item_row);
     size_t *item_edge = mem_alloc(g->edges, sizeof *item_edge);
     int *item_user = mem_alloc(g->edges, sizeof *item_user);
-    struct moment *order = mem_alloc(g->edges, sizeof *order);
-    size_t n = 0;               /* postings */
 
     for (size_t e = 0; e < g->edges; e++) {
         user_row[g->edge_user[e] + 1]++;
-        if (held && held[g->edge_user[e]]) continue;
-        item_row[g->edge_item[e] + 1]++;
-        order[n++] = (struct moment){ g->edge_time[e], e };
+        if (!held || !held[g->edge_user[e]]) item_row[g->edge_item[e] + 2]++;
     }
     for (int u = 0; u < g->users; u++) user_row[u + 1] += user_row[u];
-    for (int c = 0; c < g->items; c++) item_row[c + 1] += item_row[c];
-    qsort(order, n, sizeof *order, by_time);
-    memcpy(next, item_row, (size_t)g->items * sizeof *next);
-    for (size_t k = 0; k < n; k++) item_edge[next[g->edge_item[order[k].edge]]++] = order[k].edge;
-    for (size_t k = 0; k < n; k++) item_user[k] = g->edge_user[item_edge[k]];
-    free(order);
-    free(next);
+    for (int c = 0; c < g->items; c++) item_row[c + 2] += item_row[c + 1];
+    for (size_t e = 0; e < g->edges; e++)
+        if (!held || !held[g->edge_user[e]]) item_edge[item_row[g->edge_item[e] + 1]++] = e;
+    for (int c = 0; c < g->items; c++) sort_by(item_edge + item_row[c], item_row[c + 1] - item_row[c], g->edge_time);
+    for (size_t k = 0; k < item_row[g->items]; k++) item_user[k] = g->edge_user[item_edge[k]];
     g->item_user = item_user;
     g->user_row = user_row;
     g->item_row = item_row;

@@ -75,6 +75,12 @@ void graph_add_item(struct graph_builder *b, const char *item, const char *title
 void graph_add_event(struct graph_builder *b, const char *user, const char *item, float rating,
                      int64_t time);
 
+/* The same in two steps, for those who know their users and items by number: the builder's index of a name,
+ * entered if it is new, and an event on such. */
+int graph_enter_user(struct graph_builder *b, const char *user);
+int graph_enter_item(struct graph_builder *b, const char *item);
+void graph_put_event(struct graph_builder *b, int user, int item, float rating, int64_t time);
+
 /* Makes the graph and frees the builder. Where a user has several events on an item, the last one
  * (by time, then order of adding) stays. `has_time` false: the order of adding is the time. */
 struct graph *graph_build(struct graph_builder *b, bool has_time);

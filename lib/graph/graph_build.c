@@ -6,19 +6,19 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/sort.h"
 #include "graph/graph_own.h"
 
 struct event {
     int user, item;
     float rating;
-    int64_t time;
-    size_t line;
 };
 
 struct graph_builder {
     struct graph_own own;
-    struct event *events;
-    size_t n, cap;
+    struct event *events;       /* in the order of adding */
+    int64_t *time;              /* of each */
+    size_t n, cap, time_cap;
     size_t year_cap;
 };
 
@@ -26,8 +26,17 @@ struct graph_builder *graph_builder_new(void) {
     return mem_calloc(1, sizeof(struct graph_builder));
 }
 
-/* Index of an item, which is entered, without title, when it is new. */
-static int item_index(struct graph_builder *b, const char *item) {
+int graph_enter_user(struct graph_builder *b, const char *user) {
+    struct graph_own *o = &b->own;
+    int u = name_find(&o->user_name, &o->user_table, user);
+
+    if (u >= 0) return u;
+    u = (int)name_add(&o->user_name, user);
+    name_enter(&o->user_name, &o->user_table, (size_t)u);
+    return u;
+}
+
+int graph_enter_item(struct graph_builder *b, const char *item) {
     struct graph_own *o = &b->own;
     int c = name_find(&o->item_name, &o->item_table, item);
 
@@ -51,81 +60,37 @@ static void rename_at(struct names *names, int i, const char *s) {
 
 void graph_add_item(struct graph_builder *b, const char *item, const char *title, int year,
                     const char *genres) {
-    int c = item_index(b, item);
+    int c = graph_enter_item(b, item);
 
     if (title) rename_at(&b->own.title, c, title);
     if (genres) rename_at(&b->own.genres, c, genres);
     if (year) b->own.year[c] = year;
 }
 
+void graph_put_event(struct graph_builder *b, int user, int item, float rating, int64_t time) {
+    b->events = mem_grow(b->events, b->n, &b->cap, sizeof *b->events);
+    b->time = mem_grow(b->time, b->n, &b->time_cap, sizeof *b->time);
+    b->events[b->n] = (struct event){ user, item, rating };
+    b->time[b->n++] = time;
+}
+
 void graph_add_event(struct graph_builder *b, const char *user, const char *item, float rating,
                      int64_t time) {
-    struct graph_own *o = &b->own;
-    int u = name_find(&o->user_name, &o->user_table, user);
+    int u = graph_enter_user(b, user);
 
-    if (u < 0) {
-        u = (int)name_add(&o->user_name, user);
-        name_enter(&o->user_name, &o->user_table, (size_t)u);
-    }
-    b->events = mem_grow(b->events, b->n, &b->cap, sizeof *b->events);
-    b->events[b->n] = (struct event){ u, item_index(b, item), rating, time, b->n };
-    b->n++;
-}
-
-static int by_pair(const void *a, const void *b) {
-    const struct event *x = a, *y = b;
-
-    if (x->user != y->user) return x->user - y->user;
-    if (x->item != y->item) return x->item - y->item;
-    if (x->time != y->time) return x->time < y->time ? -1 : 1;
-    return x->line < y->line ? -1 : x->line > y->line;
-}
-
-static int by_order(const void *a, const void *b) {
-    const struct event *x = a, *y = b;
-
-    if (x->user != y->user) return x->user - y->user;
-    if (x->time != y->time) return x->time < y->time ? -1 : 1;
-    return x->line < y->line ? -1 : x->line > y->line;
-}
-
-/* Keeps the last event of each pair, then sorts by user and time. Returns the number kept. */
-static size_t sort_events(struct graph_builder *b) {
-    size_t n = 0;
-
-    if (!b->n) return 0;
-    qsort(b->events, b->n, sizeof *b->events, by_pair);
-    for (size_t i = 0; i < b->n; i++) {
-        bool last = i + 1 == b->n || b->events[i + 1].user != b->events[i].user ||
-                    b->events[i + 1].item != b->events[i].item;
-
-        if (last) b->events[n++] = b->events[i];
-    }
-    qsort(b->events, n, sizeof *b->events, by_order);
-    return n;
-}
-
-static int by_first_line(const void *a, const void *b) {
-    const struct event *x = a, *y = b;
-
-    return x->line < y->line ? -1 : x->line > y->line;
+    graph_put_event(b, u, graph_enter_item(b, item), rating, time);
 }
 
 /* New numbers of the items: in the order in which they first appear in an event, the others last. */
 static int *item_order(const struct graph_builder *b) {
     size_t items = b->own.item_name.n;
-    struct event *first = mem_alloc(items, sizeof *first);
-    int *number = mem_alloc(items, sizeof *number);
+    int *number = mem_alloc(items, sizeof *number), next = 0;
 
-    for (size_t c = 0; c < items; c++) first[c] = (struct event){ .item = (int)c, .line = SIZE_MAX - items + c };
-    for (size_t i = 0; i < b->n; i++) {
-        struct event *f = &first[b->events[i].item];
-
-        if (b->events[i].line < f->line) f->line = b->events[i].line;
-    }
-    qsort(first, items, sizeof *first, by_first_line);
-    for (size_t k = 0; k < items; k++) number[first[k].item] = (int)k;
-    free(first);
+    for (size_t c = 0; c < items; c++) number[c] = -1;
+    for (size_t i = 0; i < b->n; i++)
+        if (number[b->events[i].item] < 0) number[b->events[i].item] = next++;
+    for (size_t c = 0; c < items; c++)
+        if (number[c] < 0) number[c] = next++;
     return number;
 }
 
@@ -171,19 +136,54 @@ static uint64_t fingerprint(const struct graph *g) {
     return hash_value(&h);
 }
 
-/* Fills the edge arrays from the sorted events. */
-static void set_edges(struct graph *g, const struct event *events, size_t n, const int *number) {
-    int *user = mem_alloc(n, sizeof *user), *item = mem_alloc(n, sizeof *item);
-    float *rating = mem_alloc(n, sizeof *rating);
-    int64_t *time = mem_alloc(n, sizeof *time);
-    size_t *ordinal = mem_alloc(n, sizeof *ordinal);
+/* The events by user, then time, then order of adding. */
+static size_t *event_order(const struct graph_builder *b, size_t *row) {
+    size_t users = b->own.user_name.n, *order = mem_alloc(b->n, sizeof *order);
 
-    for (size_t e = 0; e < n; e++) {
-        user[e] = events[e].user;
-        item[e] = number[events[e].item];
-        rating[e] = events[e].rating;
-        time[e] = events[e].time;
-        ordinal[e] = e && user[e] == user[e - 1] ? ordinal[e - 1] + 1 : 1;
+    for (size_t i = 0; i < b->n; i++) row[b->events[i].user + 2]++;
+    for (size_t u = 0; u < users; u++) row[u + 2] += row[u + 1];
+    for (size_t i = 0; i < b->n; i++) order[row[b->events[i].user + 1]++] = i;
+    for (size_t u = 0; u < users; u++) sort_by(order + row[u], row[u + 1] - row[u], b->time);
+    return order;
+}
+
+/* Of each pair in a user's row the last one stays. Returns the number that is left. */
+static size_t keep_last(const struct graph_builder *b, size_t *row, size_t n, int user, int *seen) {
+    size_t kept = n;
+
+    for (size_t k = n; k-- > 0;) {
+        int item = b->events[row[k]].item;
+
+        if (seen[item] == user + 1) continue;
+        seen[item] = user + 1;
+        row[--kept] = row[k];
+    }
+    memmove(row, row + kept, (n - kept) * sizeof *row);
+    return n - kept;
+}
+
+/* Fills the edge arrays. */
+static void set_edges(struct graph *g, const struct graph_builder *b, const int *number) {
+    size_t *row = mem_calloc((size_t)g->users + 2, sizeof *row), *order = event_order(b, row);
+    int *seen = mem_calloc((size_t)g->items, sizeof *seen);
+    int *user = mem_alloc(b->n, sizeof *user), *item = mem_alloc(b->n, sizeof *item);
+    float *rating = mem_alloc(b->n, sizeof *rating);
+    int64_t *time = mem_alloc(b->n, sizeof *time);
+    size_t *ordinal = mem_alloc(b->n, sizeof *ordinal), n = 0;
+
+    for (int u = 0; u < g->users; u++) {
+        const size_t *mine = order + row[u];
+        size_t count = keep_last(b, order + row[u], row[u + 1] - row[u], u, seen);
+
+        for (size_t k = 0; k < count; k++, n++) {
+            const struct event *e = &b->events[mine[k]];
+
+            user[n] = u;
+            item[n] = number[e->item];
+            rating[n] = e->rating;
+            time[n] = b->time[mine[k]];
+            ordinal[n] = k + 1;
+        }
     }
     g->edges = n;
     g->edge_user = user;
@@ -191,28 +191,29 @@ static void set_edges(struct graph *g, const struct event *events, size_t n, con
     g->edge_rating = rating;
     g->edge_time = time;
     g->ordinal = ordinal;
+    free(row);
+    free(order);
+    free(seen);
 }
 
 struct graph *graph_build(struct graph_builder *b, bool has_time) {
     struct graph *g = mem_calloc(1, sizeof *g);
     struct graph_own *own = mem_alloc(1, sizeof *own);
-    int *number;
-    size_t n;
+    int *number = item_order(b);
 
-    for (size_t i = 0; !has_time && i < b->n; i++) b->events[i].time = (int64_t)i + 1;
-    number = item_order(b);
+    for (size_t i = 0; !has_time && i < b->n; i++) b->time[i] = (int64_t)i + 1;
     reorder_items(&b->own, number);
-    n = sort_events(b);
     *own = b->own;
     g->own = own;
     g->users = (int)own->user_name.n;
     g->items = (int)own->item_name.n;
     g->has_time = has_time;
-    set_edges(g, b->events, n, number);
+    set_edges(g, b, number);
     graph_index(g, NULL);
     g->hash = fingerprint(g);
     free(number);
     free(b->events);
+    free(b->time);
     free(b);
     return g;
 }

@@ -13,6 +13,14 @@ struct load *load_new(const struct load_options *o) {
     return l;
 }
 
+static const char *user_text(const struct load *l, int u) {
+    return l->user_name.text + l->user_name.at[u];
+}
+
+static const char *item_text(const struct load *l, int i) {
+    return l->item_name.text + l->item_name.at[i];
+}
+
 int load_item(struct load *l, const char *name) {
     int i = name_find(&l->item_name, &l->item_table, name);
 
@@ -41,8 +49,9 @@ void load_item_fields(struct load *l, int item, const char *title, const char *g
 
 struct load_event *load_event(struct load *l, const char *user, int item, float rating,
                               int64_t time) {
-    int u = name_find(&l->user_name, &l->user_table, user);
+    int u = l->n ? l->events[l->n - 1].user : -1;       /* most files have a user's events together */
 
+    if (u < 0 || strcmp(user, user_text(l, u))) u = name_find(&l->user_name, &l->user_table, user);
     if (u < 0) {
         u = (int)name_add(&l->user_name, user);
         name_enter(&l->user_name, &l->user_table, (size_t)u);
@@ -52,14 +61,6 @@ struct load_event *load_event(struct load *l, const char *user, int item, float 
         (struct load_event){ .user = u, .item = item, .rating = rating, .time = time };
     if (time == LOAD_NO_TIME) l->counts.untimed++;
     return &l->events[l->n++];
-}
-
-static const char *user_text(const struct load *l, int u) {
-    return l->user_name.text + l->user_name.at[u];
-}
-
-static const char *item_text(const struct load *l, int i) {
-    return l->item_name.text + l->item_name.at[i];
 }
 
 static json_t *genre_array(const char *genres) {
@@ -118,6 +119,8 @@ void load_write(const struct load *l, FILE *f) {
 
 struct graph *load_graph(const struct load *l) {
     struct graph_builder *b = graph_builder_new();
+    int *user = mem_calloc(l->user_name.n, sizeof *user);       /* the builder's numbers, plus one; 0: none yet */
+    int *item = mem_calloc(l->item_name.n, sizeof *item);
 
     for (size_t i = 0; i < l->item_name.n; i++) {
         const struct load_item *it = &l->items[i];
@@ -129,9 +132,13 @@ struct graph *load_graph(const struct load *l) {
     for (size_t k = 0; k < l->n; k++) {
         const struct load_event *e = &l->events[k];
 
-        if (e->kept)
-            graph_add_event(b, user_text(l, e->user), item_text(l, e->item), e->rating, e->time);
+        if (!e->kept) continue;
+        if (!user[e->user]) user[e->user] = graph_enter_user(b, user_text(l, e->user)) + 1;
+        if (!item[e->item]) item[e->item] = graph_enter_item(b, item_text(l, e->item)) + 1;
+        graph_put_event(b, user[e->user] - 1, item[e->item] - 1, e->rating, e->time);
     }
+    free(user);
+    free(item);
     return graph_build(b, !l->counts.untimed);
 }
 

@@ -3,38 +3,36 @@
 
 #include "graph/load_own.h"
 
-/* An event as it is sorted: the pair, then time and place in the input. */
-struct order {
-    int user, item;
-    int64_t time;
-    size_t event;
-};
+/* The events by user, in the order of reading; row[u] .. row[u + 1] - 1 are user u's. */
+static size_t *by_user(const struct load *l, size_t *row) {
+    size_t *order = mem_alloc(l->n, sizeof *order);
 
-static int by_pair(const void *a, const void *b) {
-    const struct order *x = a, *y = b;
-
-    if (x->user != y->user) return x->user < y->user ? -1 : 1;
-    if (x->item != y->item) return x->item < y->item ? -1 : 1;
-    if (x->time != y->time) return x->time < y->time ? -1 : 1;
-    return x->event < y->event ? -1 : x->event > y->event;
+    for (size_t e = 0; e < l->n; e++) row[l->events[e].user + 2]++;
+    for (size_t u = 0; u < l->user_name.n; u++) row[u + 2] += row[u + 1];
+    for (size_t e = 0; e < l->n; e++) order[row[l->events[e].user + 1]++] = e;
+    return order;
 }
 
 static void drop_repeated(struct load *l) {
-    struct order *order = mem_alloc(l->n, sizeof *order);
+    size_t *row = mem_calloc(l->user_name.n + 2, sizeof *row), *order = by_user(l, row);
+    struct load_event **last = mem_calloc(l->item_name.n, sizeof *last);    /* the latest of the user's on an item */
     bool timed = !l->counts.untimed;
 
-    for (size_t e = 0; e < l->n; e++)
-        order[e] = (struct order){ l->events[e].user, l->events[e].item,
-                                   timed ? l->events[e].time : 0, e };
-    qsort(order, l->n, sizeof *order, by_pair);
     for (size_t k = 0; k < l->n; k++) {
-        bool last = k + 1 == l->n || order[k + 1].user != order[k].user ||
-                    order[k + 1].item != order[k].item;
+        struct load_event *e = &l->events[order[k]], **before = &last[e->item];
+        bool repeated = *before && (*before)->user == e->user, later = true;
 
-        l->events[order[k].event].kept = last;
-        l->counts.repeated += !last;
+        if (repeated) {
+            later = !timed || e->time >= (*before)->time;
+            if (later) (*before)->kept = false;
+            l->counts.repeated++;
+        }
+        e->kept = later;
+        if (later) *before = e;
     }
+    free(row);
     free(order);
+    free(last);
 }
 
 static void drop_low(struct load *l) {

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/sort.h"
 #include "graph/load_own.h"
 
 struct replay {
@@ -64,24 +65,12 @@ static void run_on(struct replay *r, size_t e) {
 }
 
 /* Without times the place in the input is the time. */
-struct place {
-    int64_t line;
-    size_t edge;
-};
-
-static int by_line(const void *a, const void *b) {
-    const struct place *x = a, *y = b;
-
-    if (x->line != y->line) return x->line < y->line ? -1 : 1;
-    return x->edge < y->edge ? -1 : x->edge > y->edge;
-}
-
 static void replay_lines(struct replay *r) {
-    struct place *order = mem_alloc(r->g->edges, sizeof *order);
+    size_t *order = mem_alloc(r->g->edges, sizeof *order);
 
-    for (size_t e = 0; e < r->g->edges; e++) order[e] = (struct place){ r->g->edge_time[e], e };
-    qsort(order, r->g->edges, sizeof *order, by_line);
-    for (size_t k = 0; k < r->g->edges; k++) emit(r, order[k].edge);
+    for (size_t e = 0; e < r->g->edges; e++) order[e] = e;
+    sort_by(order, r->g->edges, r->g->edge_time);
+    for (size_t k = 0; k < r->g->edges; k++) emit(r, order[k]);
     free(order);
 }
 

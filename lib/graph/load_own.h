@@ -73,7 +73,7 @@ bool load_is_movielens(const char *line);
 bool load_is_recbole(const char *line);
 bool load_is_llara(const char *line);
 
-/* Cuts s in place at each `sep` and leaves at most `max` fields, the last with the rest in it.
+/* Cuts s in place at each `sep`, of one or two characters, and leaves at most `max` fields, the last with the rest in it.
  * Returns their number. */
 size_t load_split(char *s, const char *sep, char **field, size_t max);
 

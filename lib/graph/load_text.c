@@ -11,18 +11,25 @@
 size_t load_split(char *s, const char *sep, char **field, size_t max) {
     size_t n = 0;
 
-    for (;;) {
-        field[n++] = s;
-        if (n == max || !(s = strstr(s, sep))) return n;
+    for (field[n++] = s; *s && n < max; s++) {
+        if (*s != sep[0] || (sep[1] && s[1] != sep[1])) continue;
         *s = 0;
-        s += strlen(sep);
+        s += sep[1] != 0;
+        field[n++] = s + 1;
     }
+    return n;
 }
 
-/* strtod also takes "nan", "inf" and hexadecimal digits, which no data set means as numbers. */
+/* Most numbers are a few digits. strtod also takes "nan", "inf" and hexadecimal digits, which no data set means
+ * as numbers. */
 int load_number(const char *s, double *x) {
+    const char *p = s;
+    int64_t whole = 0;
     char *end;
 
+    while (*p >= '0' && *p <= '9' && p < s + 15) whole = 10 * whole + (*p++ - '0');
+    *x = (double)whole;
+    if (!*p && p > s) return 0;
     *x = strtod(s, &end);
     if (end == s || !isfinite(*x) || strspn(s, " \t+-.0123456789eE") < (size_t)(end - s)) return -1;
     return end[strspn(end, " \t")] ? -1 : 0;

@@ -117,7 +117,7 @@ static double dot(const double *a, const double *b, long D) {
 
 bool walk_moment(struct walk *k) {
     const struct world *w = k->world;
-    double query[WORLD_DIMS], most = -INFINITY, sum = 0;
+    double query[WORLD_DIMS], most = -INFINITY, sum = 0, whole;
 
     if (k->step == k->n) return false;
     if (k->step) advance_clock(k);
@@ -130,7 +130,8 @@ bool walk_moment(struct walk *k) {
         if (k->utility[i] > most) most = k->utility[i];
     }
     for (long i = 0; i < w->o.items; i++) sum += exp(k->utility[i] - most);
-    for (long i = 0; i < w->o.items; i++) k->logprob[i] = k->utility[i] - most - log(sum);
+    whole = log(sum);
+    for (long i = 0; i < w->o.items; i++) k->logprob[i] = k->utility[i] - most - whole;
     return true;
 }
 

@@ -25,7 +25,7 @@ int lines_open(struct lines *in, const char *name, bool latin1, struct err *err)
         if (fd >= 0 && !in->gz) close(fd);
     }
     if (!in->gz) return err_set(err, "%s", errno ? strerror(errno) : "out of memory");
-    gzbuffer(in->gz, CHUNK);
+    gzbuffer(in->gz, CHUNK / 2);    /* a smaller one than ours: a plain file is read straight into the chunk */
     in->chunk = mem_alloc(CHUNK, 1);
     return 0;
 }
@@ -44,49 +44,57 @@ static int fill(struct lines *in, struct err *err) {
     return n > 0;
 }
 
-/* The next line as it is in the file, in in->raw. Returns 1, 0, -1. */
+/* The next line as it is in the file. Returns 1, 0, -1. */
 static int next_raw(struct lines *in, struct err *err) {
+    char *end = NULL;
+
     buf_clear(&in->raw);
-    for (;;) {
-        const char *from, *end;
+    while (!end) {
+        char *from;
         int r;
 
-        if (in->at == in->end && (r = fill(in, err)) <= 0) return r ? r : in->raw.n > 0;
+        if (in->at == in->end && (r = fill(in, err)) <= 0) {
+            if (r || !in->raw.n) return r;
+            break;
+        }
         from = in->chunk + in->at;
         end = memchr(from, '\n', in->end - in->at);
-        if (end) {
-            buf_add(&in->raw, from, (size_t)(end - from));
-            in->at = (size_t)(end + 1 - in->chunk);
+        in->n = (size_t)((end ? end : in->chunk + in->end) - from);
+        in->at += in->n + (end != NULL);
+        if (end && !in->raw.n) {
+            *end = 0;
+            in->s = from;
             return 1;
         }
-        buf_add(&in->raw, from, in->end - in->at);
-        in->at = in->end;
+        buf_add(&in->raw, from, in->n);
     }
+    in->s = in->raw.s;
+    in->n = in->raw.n;
+    return 1;
 }
 
 int lines_next(struct lines *in, char **text, size_t *n, struct err *err) {
-    bool bom;
-    size_t length;
-    int r;
-
     if (!in->held) {
-        if ((r = next_raw(in, err)) <= 0) return r;
+        int r = next_raw(in, err);
+
+        if (r <= 0) return r;
         in->line++;
-        length = in->raw.n;
-        if (memchr(in->raw.s, 0, length)) return err_set(err, "a zero byte: this is not text");
-        while (length && in->raw.s[length - 1] == '\r') length--;
-        bom = in->line == 1 && length >= 3 && !memcmp(in->raw.s, "\xef\xbb\xbf", 3);
-        buf_clear(&in->text);
-        if (in->latin1 || !utf8_valid(in->raw.s, length)) {
-            utf8_from_latin1(&in->text, in->raw.s, length);
+        if (memchr(in->s, 0, in->n)) return err_set(err, "a zero byte: this is not text");
+        while (in->n && in->s[in->n - 1] == '\r') in->s[--in->n] = 0;
+        if ((in->latin1 && in->n) || !utf8_valid(in->s, in->n)) {
+            buf_clear(&in->text);
+            utf8_from_latin1(&in->text, in->s, in->n);
+            in->s = in->text.s;
+            in->n = in->text.n;
             in->converted = true;
-        } else {
-            buf_add(&in->text, in->raw.s + 3 * bom, length - (size_t)(3 * bom));
+        } else if (in->line == 1 && in->n >= 3 && !memcmp(in->s, "\xef\xbb\xbf", 3)) {
+            in->s += 3;
+            in->n -= 3;
         }
     }
     in->held = false;
-    *text = in->text.s;
-    *n = in->text.n;
+    *text = in->s;
+    *n = in->n;
     return 1;
 }
 

@@ -16,7 +16,9 @@ struct lines {
     void *gz;               /* zlib's gzFile, which reads plain files as they are */
     char *chunk;
     size_t at, end;         /* what is left of the chunk */
-    struct buf raw, text;
+    char *s;                /* the line last read, n bytes: in the chunk or in one of the two: */
+    size_t n;
+    struct buf raw, text;   /* a line that goes beyond its chunk; one that was converted */
     bool held;              /* lines_back: the next line is the last one again */
 };
 

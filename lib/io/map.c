@@ -4,11 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 void *map_open(const char *path, size_t *size, struct err *err) {
     /* a named pipe without a writer must not hold us */
@@ -34,11 +35,7 @@ void *map_open(const char *path, size_t *size, struct err *err) {
 }
 
 void map_drop(const void *map, const void *bytes, size_t n) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)bytes, to = from + n;
-
-    from = (from + page - 1) / page * page;
-    to = to / page * page;
-    if (map && from < to) madvise((void *)from, to - from, MADV_DONTNEED);
+    if (map) mem_drop(bytes, n);
 }
 
 int map_own(void *map, size_t size) {

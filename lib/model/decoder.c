@@ -1,27 +1,29 @@
 /* decoder — memory and forward. */
 #include "model/decoder.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "model/decoder_impl.h"
 #include "model/lora.h"
-#include "tensor/gemm.h"
 #include "tensor/rows.h"
 
 enum {
     PIECE_ROWS = 64,            /* rows of a task of attention */
-    CHUNK_REALS = 1 << 22,      /* logits computed at a time */
+    CHUNK_REALS = 1 << 24,      /* most logits computed at a time */
     CHUNK_LEAST = 48, CHUNK_MOST = 1024
 };
 
 struct decoder *decoder_new(const struct model *m, struct pool *pool) {
     struct decoder *d = mem_calloc(1, sizeof *d);
 
+    assert(!m->packing);
     gemm_start();
     d->m = m;
     d->pool = pool;
+    d->forward = d->backward = &gemm_exact;
     d->acts = mem_calloc((size_t)m->cfg.layers, sizeof *d->acts);
     return d;
 }
@@ -34,12 +36,18 @@ void decoder_free(struct decoder *d) {
     free(d->ints);
     free(d->spans);
     free(d->packed_at);
+    free(d->root_at);
     free(d->pieces);
     free(d);
 }
 
 void decoder_recompute(struct decoder *d) {
     d->recompute = true;
+}
+
+void decoder_products(struct decoder *d, const struct gemm *forward, const struct gemm *backward) {
+    d->forward = forward;
+    d->backward = backward;
 }
 
 int decoder_hits(const struct decoder *d) {
@@ -157,7 +165,8 @@ static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     b->dgu = take(l, rows * 2 * c->intermediate);
     b->dh = take(l, rows * c->intermediate);
     b->D = take(l, rows * c->heads);
-    b->lora = take(l, d->m->lora ? 2 * rows * d->m->lora->rank : 0);
+    b->droot = take(l, d->root_at[d->n_seqs] * 2 * c->kv_heads * c->head_dim);
+    b->lora = take(l, lora_scratch(d->m, (int)rows));
     b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
 }
 
@@ -187,7 +196,7 @@ static void lay_out(struct decoder *d, int T) {
 /* Distinct rows among neighbouring targets. */
 static void plan_head(struct decoder *d, const struct packed *in) {
     struct head *h = &d->head;
-    int chunk = CHUNK_REALS / d->m->cfg.vocab;
+    int most = CHUNK_REALS / d->m->cfg.vocab;
 
     h->n_rows = 0;
     h->resident = -1;
@@ -197,7 +206,8 @@ static void plan_head(struct decoder *d, const struct packed *in) {
         h->first[h->n_rows++] = i;
     }
     h->first[h->n_rows] = in->n_targets;
-    h->chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
+    most = most < CHUNK_LEAST ? CHUNK_LEAST : most > CHUNK_MOST ? CHUNK_MOST : most;
+    h->chunk = h->n_rows ? rows_parts(h->n_rows, rows_parts(h->n_rows, most)) : 1;      /* alike */
 }
 
 static void plan_seq(struct decoder *d, const struct packed *in, int i) {
@@ -207,6 +217,7 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
     *span = (struct attn_span){ .start = s->start, .len = s->len, .root_start = root ? root->start : 0,
                                 .root_len = root ? root->len : 0 };
     d->packed_at[i + 1] = d->packed_at[i] + (size_t)attn_blocks(span->root_len, span->root_len + s->len);
+    d->root_at[i + 1] = d->root_at[i] + (size_t)span->root_len;
     for (int r = 0; r < s->len; r++) d->pos[s->start + r] = span->root_len + r;
     for (int r = 0; r < s->len; r += PIECE_ROWS) {
         int n = s->len - r < PIECE_ROWS ? s->len - r : PIECE_ROWS;
@@ -214,16 +225,12 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
         d->pieces = mem_grow(d->pieces, (size_t)d->n_pieces, &d->pieces_cap, sizeof *d->pieces);
         d->pieces[d->n_pieces++] = (struct piece){ .seq = i, .begin = r, .n = n };
     }
-    d->first_child[i] = d->sibling[i] = -1;
-    if (!root) return;
-    d->sibling[i] = d->first_child[s->parent];
-    d->first_child[s->parent] = i;
 }
 
 /* Room for the integer arrays, carved from one block. */
 static void plan_ints(struct decoder *d, const struct packed *in) {
     size_t T = (size_t)in->n_tokens, S = (size_t)in->n_seqs, N = (size_t)in->n_targets;
-    size_t need = T + 2 * S + 2 * N + 1;
+    size_t need = T + 2 * N + 1;
 
     if (need > d->ints_cap) {
         d->ints = mem_realloc(d->ints, need, sizeof *d->ints);
@@ -232,12 +239,11 @@ static void plan_ints(struct decoder *d, const struct packed *in) {
     if (S > d->spans_cap) {
         d->spans = mem_realloc(d->spans, S, sizeof *d->spans);
         d->packed_at = mem_realloc(d->packed_at, S + 1, sizeof *d->packed_at);
+        d->root_at = mem_realloc(d->root_at, S + 1, sizeof *d->root_at);
         d->spans_cap = S;
     }
     d->pos = d->ints;
-    d->first_child = d->pos + T;
-    d->sibling = d->first_child + S;
-    d->head.rows = d->sibling + S;
+    d->head.rows = d->pos + T;
     d->head.first = d->head.rows + N;
 }
 
@@ -248,7 +254,7 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
     plan_ints(d, in);
     d->n_seqs = in->n_seqs;
     d->n_pieces = 0;
-    d->packed_at[0] = 0;
+    d->packed_at[0] = d->root_at[0] = 0;
     for (int i = 0; i < in->n_seqs; i++) plan_seq(d, in, i);
     for (int i = 0; i < in->n_tokens; i++) most = d->pos[i] > most ? d->pos[i] : most;
     plan_head(d, in);
@@ -258,7 +264,8 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
 static void plan(struct decoder *d, const struct packed *in) {
     rope_reach(&d->rope, &d->m->cfg, plan_rows(d, in));
     lay_out(d, in->n_tokens);
-    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens };
+    d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens,
+                             .gemm = d->forward };
 }
 
 size_t decoder_bytes(struct decoder *d, const struct packed *in) {
@@ -320,12 +327,16 @@ void decoder_attend(struct decoder *d, const struct packed *in, int layer) {
     const struct config *c = &d->m->cfg;
     struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .lse = decoder_lse(d, layer),
                                .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
+    enum pool_part before = pool_part(d->pool, POOL_ATTENTION);
 
     pool_run(d->pool, in->n_seqs * c->kv_heads, pack_task, &j);
     pool_run(d->pool, d->n_pieces * c->kv_heads, attend_task, &j);
+    pool_part(d->pool, before);
 }
 
 void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
+    enum pool_part before = pool_part(d->pool, POOL_ROWS);
+
     plan(d, in);
     layer_embed(&d->pass, in->tokens, d->acts[0].x);
     for (int l = 0; l < d->m->cfg.layers; l++) {
@@ -333,7 +344,9 @@ void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, 
         decoder_attend(d, in, l);
         layer_after(&d->pass, l, &d->acts[l]);
     }
+    pool_part(d->pool, POOL_LOSS);
     head_forward(d, in, logprob, entropy);
+    pool_part(d->pool, before);
 }
 
 void decoder_logits(struct decoder *d, const int *rows, int n, real *logits) {

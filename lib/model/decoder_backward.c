@@ -4,7 +4,6 @@
 
 #include "model/decoder_impl.h"
 #include "model/lora.h"
-#include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
@@ -72,7 +71,7 @@ static void weight_backward(const struct job *j, real *grad, size_t at, enum pro
     struct decoder *d = j->d;
     int T = j->in->n_tokens;
 
-    if (!d->m->lora) gemm_backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
+    if (!d->m->lora) d->backward->backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
     else lora_backward(d->m, (int)(j->o - d->m->layers), first, n, grad, dy, N, x, T, d->back.lora, d->pool);
 }
 
@@ -98,25 +97,47 @@ static void mlp_backward(struct job *j, real *grad) {
     const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, F = c->intermediate;
 
-    gemm_backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
+    d->backward->backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
     rows_run(d->pool, T, PART, swiglu_back_rows, j);
     weight_backward(j, grad, j->o->w_down, PROJ_DOWN, 1, b->dx, C, j->a->h, F);
     norm_again(j, j->a->mid, data + j->o->norm2, j->a->rstd2);
     weight_backward(j, grad, j->o->w_gate_up, PROJ_GATE, 2, b->dgu, 2 * F, j->a->norm, C);
-    gemm_backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
+    d->backward->backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
     norm_backward(d, b->dx, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
 }
 
-/* A root and all that goes on from it, for one key-value head: they add to the root's keys. */
+/* Reals that a row of droot has. */
+static size_t root_width(const struct job *j) {
+    return (size_t)2 * j->shape.kv_heads * j->shape.hs;
+}
+
+/* A sequence and key-value head. A branch leaves what its root gets apart, for add_roots. */
 static void attention_task(void *ctx, int task, int worker) {
     const struct job *j = ctx;
-    int seq = task / j->shape.kv_heads, kv = task % j->shape.kv_heads;
+    int seq = task / j->shape.kv_heads;
+    struct attn_grads grads = j->attn;
 
     (void)worker;
-    if (j->in->seqs[seq].parent >= 0) return;
-    attn_backward(&j->attn, &j->d->spans[seq], &j->shape, kv);
-    for (int s = j->d->first_child[seq]; s >= 0; s = j->d->sibling[s])
-        attn_backward(&j->attn, &j->d->spans[s], &j->shape, kv);
+    if (j->in->seqs[seq].parent >= 0) grads.droot = j->d->back.droot + j->d->root_at[seq] * root_width(j);
+    attn_backward(&grads, &j->d->spans[seq], &j->shape, task % j->shape.kv_heads);
+}
+
+/* Rows' keys and values get what the branches left for them, in order. */
+static void add_roots(void *ctx, int begin, int end, int part) {
+    const struct job *j = ctx;
+    const struct decoder *d = j->d;
+    size_t keys = (size_t)j->shape.heads * j->shape.hs, width = root_width(j);
+
+    (void)part;
+    for (int s = 0; s < j->in->n_seqs; s++) {
+        const struct attn_span *span = &d->spans[s];
+        int from = begin > span->root_start ? begin : span->root_start;
+        int to = end < span->root_start + span->root_len ? end : span->root_start + span->root_len;
+
+        for (int r = from; r < to; r++)
+            j->k->add(d->back.dqkv + r * (keys + width) + keys,
+                      d->back.droot + (d->root_at[s] + r - span->root_start) * width, width);
+    }
 }
 
 /* One head's q or k through its norm: dy becomes dx. */
@@ -176,16 +197,19 @@ static void attention_backward(struct job *j, real *grad, int layer) {
     const real *data = d->m->p.data;
     int T = j->in->n_tokens, C = c->hidden, Q = layer_q(c), W = layer_qkv(c);
 
-    gemm_backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
+    d->backward->backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
     weight_backward(j, grad, j->o->wo, PROJ_O, 1, b->dx, C, j->a->att, Q);
     memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
     j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
                                    .lse = decoder_lse(d, layer), .dqkv = b->dqkv, .D = b->D };
+    pool_part(d->pool, POOL_ATTENTION);
     pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
+    if (d->root_at[j->in->n_seqs]) rows_run(d->pool, T, PART, add_roots, j);
+    pool_part(d->pool, POOL_ROWS);
     qkv_backward(j, grad);
     norm_again(j, j->a->x, data + j->o->norm1, j->a->rstd1);
     weight_backward(j, grad, j->o->wqkv, PROJ_Q, 3, b->dqkv, W, j->a->norm, C);
-    gemm_backward_input(b->dn, b->dqkv, W, data + j->o->wqkv, T, W, C, false, d->pool);
+    d->backward->backward_input(b->dn, b->dqkv, W, data + j->o->wqkv, T, W, C, false, d->pool);
     norm_backward(d, b->dx, unadapted(d, grad, j->o->norm1), b->dn, j->a->x, data + j->o->norm1, j->a->rstd1, T);
 }
 
@@ -214,11 +238,13 @@ void decoder_backward(struct decoder *d, const struct packed *in, real *grad, co
     const struct config *c = &d->m->cfg;
     struct job j = { .d = d, .in = in, .k = kernels_get(),
                      .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
+    enum pool_part before = pool_part(d->pool, POOL_LOSS);
 
     d->head.dlogprob = dlogprob;
     d->head.dentropy = dentropy;
     memset(d->back.dx, 0, (size_t)in->n_tokens * c->hidden * sizeof *d->back.dx);
     head_backward(d, in, grad);
+    pool_part(d->pool, POOL_ROWS);
     for (int l = c->layers - 1; l >= 0; l--) {
         j.a = &d->acts[l];
         j.o = &d->m->layers[l];
@@ -226,7 +252,9 @@ void decoder_backward(struct decoder *d, const struct packed *in, real *grad, co
         mlp_backward(&j, grad);
         attention_backward(&j, grad, l);
     }
-    if (d->m->lora) return;
-    j.dst = grad + d->m->embed;
-    rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
+    if (!d->m->lora) {
+        j.dst = grad + d->m->embed;
+        rows_run(d->pool, c->hidden, COLUMNS, embed_columns, &j);
+    }
+    pool_part(d->pool, before);
 }

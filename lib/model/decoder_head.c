@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "model/decoder_impl.h"
-#include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
@@ -106,10 +105,11 @@ void head_backward(struct decoder *d, const struct packed *in, real *grad) {
 
         rows_run(d->pool, n, ROWS, softmax_back_rows, &j);
         h->resident = -1;
-        if (!m->lora) gemm_backward_weight(grad + m->head, h->logits, V, h->norm, n, V, C, d->pool);
-        gemm_backward_input(h->norm, h->logits, V, m->p.data + m->head, n, V, C, false, d->pool);
+        if (!m->lora) d->backward->backward_weight(grad + m->head, h->logits, V, h->norm, n, V, C, d->pool);
+        d->backward->backward_input(h->norm, h->logits, V, m->p.data + m->head, n, V, C, false, d->pool);
         memset(h->dpicked, 0, (size_t)n * C * sizeof *h->dpicked);
-        norm_backward(d, h->dpicked, m->lora ? NULL : grad + m->norm, h->norm, h->picked, m->p.data + m->norm, h->rstd, n);
+        norm_backward(d, h->dpicked, m->lora ? NULL : grad + m->norm, h->norm, h->picked, m->p.data + m->norm,
+                      h->rstd, n);
         for (int r = 0; r < n; r++)
             j.k->add(d->back.dx + (size_t)h->rows[j.begin + r] * C, h->dpicked + (size_t)r * C, (size_t)C);
     }

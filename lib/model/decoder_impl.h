@@ -28,20 +28,23 @@ struct head {
 /* Scratch of backward. */
 struct back {
     real *dx, *dn, *datt, *dqkv, *dgu, *dh, *D, *sums, *lora;
+    real *droot;                /* of each branch, what its root's keys and values get */
 };
 
 struct decoder {
     const struct model *m;
     struct pool *pool;
+    const struct gemm *forward, *backward;
     struct rope rope;
     struct pass pass;
     struct acts *acts;          /* [layers] */
     real *block;                /* all activations and scratch */
     size_t cap, ints_cap, spans_cap, pieces_cap;
-    int *ints;                  /* pos, head rows and first, first_child, sibling */
-    int *pos, *first_child, *sibling;
+    int *ints;                  /* pos, head rows and first */
+    int *pos;
     struct attn_span *spans;    /* [n_seqs] */
     size_t *packed_at;          /* [n_seqs + 1] blocks before each sequence's own */
+    size_t *root_at;            /* [n_seqs + 1] rows of roots before each branch's, as many as it has of droot */
     struct piece *pieces;
     int n_pieces, n_seqs;
     real *last, *lse, *packed;  /* final stream; lse [L,T,heads]; blocks of one layer */

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "model/layer.h"
+#include "model/packing.h"
 #include "tensor/attention.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
@@ -49,6 +50,7 @@ struct kvcache {
     size_t cap;
     struct acts acts;
     real *picked, *norm, *logits;
+    void *scratch;                      /* of products with packed weights */
 };
 
 struct kvcache *kvcache_new(const struct model *m, struct pool *pool) {
@@ -165,19 +167,30 @@ int kvcache_len(const struct kvcache *kv, int id) {
     return kv->seqs[id].before + kv->seqs[id].len;
 }
 
+/* Reals that hold the rounded inputs of any product of so many rows. */
+static size_t scratch_reals(const struct kvcache *kv, int rows) {
+    const struct config *c = &kv->m->cfg;
+    int widest = c->intermediate > layer_q(c) ? c->intermediate : layer_q(c);
+
+    if (!kv->m->packing) return 0;
+    widest = c->hidden > widest ? c->hidden : widest;
+    return (packed_scratch(kv->m->packing->type, rows, widest) / sizeof(real) + 16) / 16 * 16;
+}
+
 /* Room for T rows. */
 static void plan_memory(struct kvcache *kv, int T) {
     const struct config *c = &kv->m->cfg;
     size_t rows = (size_t)T, C = (size_t)c->hidden, qkv = (size_t)layer_qkv(c);
     size_t F = (size_t)c->intermediate, Q = (size_t)layer_q(c);
     int chunk = CHUNK_REALS / c->vocab;
-    size_t each, need;
+    size_t each, need, scratch;
     real *p;
 
     chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
     kv->chunk = chunk;
     each = 4 * C + 2 + 2 * qkv + Q + 3 * F;
-    need = rows * each + (size_t)chunk * (2 * C + c->vocab);
+    scratch = scratch_reals(kv, T > chunk ? T : chunk);
+    need = scratch + rows * each + (size_t)chunk * (2 * C + c->vocab);
     if (need > kv->cap) {
         free(kv->block);
         kv->block = mem_aligned(need, sizeof *kv->block);
@@ -185,6 +198,7 @@ static void plan_memory(struct kvcache *kv, int T) {
         kv->cap = need;
     }
     p = kv->block;
+    kv->scratch = p, p += scratch;
     kv->acts.x = p, p += rows * C;
     kv->acts.next = kv->acts.x;
     kv->acts.norm = p, p += rows * C;
@@ -313,6 +327,7 @@ static struct pass run_layers(struct kvcache *kv, const struct kv_feed *feeds, i
     struct job j = { .kv = kv };
 
     pass.pos = kv->pos;
+    pass.scratch = kv->scratch;
     layer_embed(&pass, kv->tokens, kv->acts.x);
     for (j.layer = 0; j.layer < kv->m->cfg.layers; j.layer++) {
         layer_before(&pass, j.layer, &kv->acts);

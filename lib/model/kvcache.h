@@ -3,7 +3,8 @@
  * A sequence is a root (a prompt) or a branch of a root, which shares the root's keys and values: the G
  * completions of a prompt store it once. `kvcache_feed` reads any number of tokens of any number of
  * sequences at once: prompts, one-token steps of many sequences, forced tokens. Log-probabilities
- * have the same bits as decoder_forward's, whatever else is in the batch. */
+ * have the same bits as decoder_forward's, whatever else is in the batch; with packed weights (model/packing.h) of
+ * less than full precision they are near them. */
 #ifndef MODEL_KVCACHE_H
 #define MODEL_KVCACHE_H
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/packing.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
@@ -33,8 +34,24 @@ static void embed_rows(void *ctx, int begin, int end, int part) {
     size_t C = (size_t)j->p->m->cfg.hidden;
 
     (void)part;
-    for (int r = begin; r < end; r++)
-        memcpy(j->dst + r * C, j->src + (size_t)j->rows[r] * C, C * sizeof *j->dst);
+    for (int r = begin; r < end; r++) {
+        if (j->p->m->packing) packed_row(&j->p->m->packing->embed, j->rows[r], j->dst + r * C);
+        else memcpy(j->dst + r * C, j->src + (size_t)j->rows[r] * C, C * sizeof *j->dst);
+    }
+}
+
+/* y[M,N] = x[M,K] w^T; w is at this offset of the block, or packed. */
+static void product(const struct pass *p, real *y, const real *x, size_t offset, const struct packed_matrix *w, int M, int N,
+                    int K) {
+    if (p->m->packing) packed_forward(y, x, w, M, p->scratch, p->pool);
+    else (p->gemm ? p->gemm : &gemm_exact)->forward(y, x, p->m->p.data + offset, M, N, K, p->pool);
+}
+
+/* Not looked at unless the model is packed. */
+static const struct packed_layer *packed_of(const struct pass *p, int layer) {
+    static const struct packed_layer none;
+
+    return p->m->packing ? &p->m->packing->layers[layer] : &none;
 }
 
 void layer_embed(const struct pass *p, const int *tokens, real *x) {
@@ -91,7 +108,7 @@ void layer_before(const struct pass *p, int layer, const struct acts *a) {
                      .rstd = a->rstd1, .weight = data + o->norm1 };
 
     rows_run(p->pool, p->T, PART, norm_rows, &j);
-    gemm_forward(a->raw, a->norm, data + o->wqkv, p->T, layer_qkv(&p->m->cfg), p->m->cfg.hidden, p->pool);
+    product(p, a->raw, a->norm, o->wqkv, &packed_of(p, layer)->qkv, p->T, layer_qkv(&p->m->cfg), p->m->cfg.hidden);
     rows_run(p->pool, p->T, PART, qkv_rows, &j);
 }
 
@@ -124,9 +141,9 @@ void layer_middle(const struct pass *p, int layer, const struct acts *a) {
     struct job j = { .p = p, .a = a, .o = o, .k = kernels_get(), .src = a->x, .dst2 = a->mid,
                      .dst = a->norm, .rstd = a->rstd2, .weight = data + o->norm2 };
 
-    gemm_forward(a->mid, a->att, data + o->wo, p->T, c->hidden, layer_q(c), p->pool);
+    product(p, a->mid, a->att, o->wo, &packed_of(p, layer)->o, p->T, c->hidden, layer_q(c));
     rows_run(p->pool, p->T, PART, add_rows, &j);
-    gemm_forward(a->gu, a->norm, data + o->w_gate_up, p->T, 2 * c->intermediate, c->hidden, p->pool);
+    product(p, a->gu, a->norm, o->w_gate_up, &packed_of(p, layer)->gate_up, p->T, 2 * c->intermediate, c->hidden);
     rows_run(p->pool, p->T, PART, swiglu_rows, &j);
 }
 
@@ -135,7 +152,7 @@ void layer_after(const struct pass *p, int layer, const struct acts *a) {
     struct job j = { .p = p, .k = kernels_get(), .src = a->mid, .dst2 = a->next };
 
     layer_middle(p, layer, a);
-    gemm_forward(a->next, a->h, p->m->p.data + p->m->layers[layer].w_down, p->T, c->hidden, c->intermediate, p->pool);
+    product(p, a->next, a->h, p->m->layers[layer].w_down, &packed_of(p, layer)->down, p->T, c->hidden, c->intermediate);
     rows_run(p->pool, p->T, PART, add_rows, &j);
 }
 
@@ -158,5 +175,5 @@ void layer_logits(const struct pass *p, const real *x, const int *rows, int n, r
                      .rstd = rstd, .weight = m->p.data + m->norm };
 
     rows_run(p->pool, n, PART, pick_rows, &j);
-    gemm_forward(logits, norm, m->p.data + m->head, n, m->cfg.vocab, m->cfg.hidden, p->pool);
+    product(p, logits, norm, m->head, m->packing ? m->packing->head : NULL, n, m->cfg.vocab, m->cfg.hidden);
 }

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "model/model.h"
 #include "model/rope.h"
+#include "tensor/gemm.h"
 #include "tensor/real.h"
 
 /* Widths that recur: of all queries, of queries, keys and values. */
@@ -37,6 +38,8 @@ struct pass {
     const struct rope *rope;
     const int *pos;     /* [T] */
     int T;
+    void *scratch;      /* of a packed model: packed_scratch of a product's rows */
+    const struct gemm *gemm;    /* kind of products; NULL: exact */
 };
 
 /* x[T,C] = rows of the embedding. */

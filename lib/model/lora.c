@@ -173,12 +173,14 @@ static void merge_task(void *ctx, int task, int worker) {
 
 void lora_merge(struct model *m, struct pool *pool) {
     struct merge j = { .m = m, .k = kernels_get() };
+    enum pool_part before = pool_part(pool, POOL_OPTIMIZER);
 
     m->p.hash = 0;
     for (int i = 0; m->lora && i < m->cfg.layers * N_PROJ; i++) {
         j.pair = &m->lora->pairs[i];
         if (j.pair->present) pool_run(pool, (j.pair->rows + MERGE_ROWS - 1) / MERGE_ROWS, merge_task, &j);
     }
+    pool_part(pool, before);
 }
 
 void lora_switch_off(struct model *m, struct pool *pool) {
@@ -189,27 +191,64 @@ void lora_switch_off(struct model *m, struct pool *pool) {
     m->lora->scale = scale;
 }
 
+/* The rank as products take it, the rest being zeros. */
+static size_t padded(const struct lora *l) {
+    return (size_t)(l->rank + 15) / 16 * 16;
+}
+
+/* A as [in, padded], or B: element (i, k) of to is x[i*xi + k*xk], times scale. */
+static void pad(real *to, const struct lora *l, const real *x, int n, size_t xi, size_t xk) {
+    size_t R = padded(l);
+
+    memset(to, 0, n * R * sizeof *to);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < l->rank; k++) to[i * R + k] = (real)l->scale * x[i * xi + k * xk];
+}
+
+static void add_padded(real *x, const struct lora *l, const real *from, int n, size_t xi, size_t xk) {
+    size_t R = padded(l);
+
+    for (int k = 0; k < l->rank; k++)
+        for (int i = 0; i < n; i++) x[i * xi + k * xk] += from[i * R + k];
+}
+
+/* y[M,R] = a b for a(m,k) at m*am + k*ak. */
+static void multiply(const struct lora *l, real *y, const real *a, size_t am, size_t ak, const real *b, int M, int K,
+                     struct pool *pool) {
+    memset(y, 0, M * padded(l) * sizeof *y);
+    gemm_narrow(y, a, am, ak, b, M, (int)padded(l), K, pool);
+}
+
+size_t lora_scratch(const struct model *m, int T) {
+    const struct config *c = &m->cfg;
+    size_t most = (size_t)(c->hidden > c->intermediate ? c->hidden : c->intermediate);
+
+    if ((size_t)c->heads * c->head_dim > most) most = (size_t)c->heads * c->head_dim;
+    return m->lora ? 2 * ((size_t)T + most) * padded(m->lora) : 0;
+}
+
+/* One pair: dy [T, ld], x [T, cols]. */
+static void pair_backward(const struct lora *l, const struct lora_pair *p, real *grad, const real *dy, int ld,
+                          const real *x, int T, real *scratch, struct pool *pool) {
+    size_t R = padded(l), r = (size_t)l->rank, in = (size_t)p->cols;
+    real *u = scratch, *du = u + T * R, *small = du + T * R, *sum = small + (p->rows > p->cols ? p->rows : p->cols) * R;
+
+    pad(small, l, l->p.data + p->a, p->cols, 1, in);
+    multiply(l, u, x, in, 1, small, T, p->cols, pool);          /* u = scale x A^T */
+    pad(small, l, l->p.data + p->b, p->rows, r, 1);
+    multiply(l, du, dy, (size_t)ld, 1, small, T, p->rows, pool);        /* du = scale dy B */
+    multiply(l, sum, dy, 1, (size_t)ld, u, p->rows, T, pool);   /* dB = dy^T u */
+    add_padded(grad + p->b, l, sum, p->rows, r, 1);
+    multiply(l, sum, x, 1, in, du, p->cols, T, pool);           /* dA^T = x^T du */
+    add_padded(grad + p->a, l, sum, p->cols, 1, in);
+}
+
 void lora_backward(const struct model *m, int layer, enum proj first, int n, real *grad, const real *dy, int ld,
                    const real *x, int T, real *scratch, struct pool *pool) {
-    const struct kernels *k = kernels_get();
-    const struct lora *l = m->lora;
-    size_t size = (size_t)T * l->rank;
-    real *u = scratch, *du = scratch + size;
-
     for (int i = 0; i < n; i++) {
-        const struct lora_pair *p = &l->pairs[layer * N_PROJ + first + i];
-        const struct lora_pair at = place(m, layer, first + i);
+        const struct lora_pair *p = &m->lora->pairs[layer * N_PROJ + first + i];
 
-        if (p->present) {
-            const real *a = l->p.data + p->a, *b = l->p.data + p->b;
-
-            gemm_forward(u, x, a, T, l->rank, p->cols, pool);
-            k->scale(u, (real)l->scale, size);
-            gemm_backward_weight(grad + p->b, dy, ld, u, T, p->rows, l->rank, pool);
-            gemm_backward_input(du, dy, ld, b, T, p->rows, l->rank, false, pool);
-            k->scale(du, (real)l->scale, size);
-            gemm_backward_weight(grad + p->a, du, l->rank, x, T, l->rank, p->cols, pool);
-        }
-        dy += at.rows;
+        if (p->present) pair_backward(m->lora, p, grad, dy, ld, x, T, scratch, pool);
+        dy += place(m, layer, first + i).rows;
     }
 }

@@ -71,9 +71,12 @@ void lora_merge(struct model *m, struct pool *pool);
 void lora_switch_off(struct model *m, struct pool *pool);
 
 /* Adds to grad (a block of the adapter) what dy and x give for n joined matrices from `first` on: dy [T, ld]
- * are gradients of their outputs side by side, x [T, in] their input. scratch holds 2 T rank reals. */
+ * are gradients of their outputs side by side, x [T, in] their input. scratch holds lora_scratch reals. */
 void lora_backward(const struct model *m, int layer, enum proj first, int n, real *grad, const real *dy, int ld,
                    const real *x, int T, real *scratch, struct pool *pool);
+
+/* Reals that lora_backward needs; 0 without adapter. */
+size_t lora_scratch(const struct model *m, int T);
 
 /* Bytes that the frozen matrices take beside the model's block. */
 size_t lora_frozen_bytes(const struct lora *l);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/lora.h"
+#include "model/packing.h"
 
 /* Sizes a shape is made of. */
 enum dim { DIM_1, DIM_V, DIM_C, DIM_Q, DIM_KV, DIM_HS, DIM_FF };
@@ -152,6 +153,7 @@ struct model *model_init(const struct config *cfg, uint64_t seed) {
 void model_free(struct model *m) {
     if (!m) return;
     lora_free(m->lora);
+    packing_free(m->packing);
     params_free(&m->p);
     free(m->layers);
     free(m);

@@ -17,6 +17,7 @@ struct layer_offsets {
 };
 
 struct lora;
+struct packing;
 
 struct model {
     struct config cfg;
@@ -24,6 +25,7 @@ struct model {
     size_t embed, norm, head;       /* offsets; head = embed when tied */
     struct layer_offsets *layers;
     struct lora *lora;              /* NULL: all parameters are trained; else the adapter alone (model/lora.h) */
+    struct packing *packing;        /* NULL: the matrices are in the block; else in panels (model/packing.h) */
 };
 
 /* The table of this shape without parameters (p.data NULL). cfg has passed config_check. */

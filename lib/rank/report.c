@@ -43,14 +43,21 @@ static double mean_of(const struct runs *rs, const struct run *run, enum metric 
     return stats_mean(&run->metric[metrics_at(&rs->cuts, m, i)]);
 }
 
-static void set_ndcg(json_t *rec, const struct runs *rs, const struct run *run, size_t i) {
-    const struct stats *s = &run->metric[metrics_at(&rs->cuts, NDCG, i)];
+/* A mean with its normal interval. */
+static void set_mean(json_t *rec, const struct stats *s, double min, double max, const char *field) {
     double lo, hi;
 
-    stats_normal(s, 0, 1, &lo, &hi);
-    set(rec, stats_mean(s), "ndcg%zu", rs->cuts.k[i]);
-    set(rec, lo, "ndcg%zu_lo", rs->cuts.k[i]);
-    set(rec, hi, "ndcg%zu_hi", rs->cuts.k[i]);
+    stats_normal(s, min, max, &lo, &hi);
+    set(rec, stats_mean(s), "%s", field);
+    set(rec, lo, "%s_lo", field);
+    set(rec, hi, "%s_hi", field);
+}
+
+static void set_ndcg(json_t *rec, const struct runs *rs, const struct run *run, size_t i) {
+    char field[32];
+
+    snprintf(field, sizeof field, "ndcg%zu", rs->cuts.k[i]);
+    set_mean(rec, &run->metric[metrics_at(&rs->cuts, NDCG, i)], 0, 1, field);
 }
 
 static void set_hits_at(json_t *rec, double share, size_t n, size_t k) {
@@ -288,6 +295,48 @@ void report_probes(struct report *r, const struct probes *p) {
     }
 }
 
+static json_t *make_citations(const struct faithful_run *run) {
+    json_t *rec = json_pack("{s:s, s:s?}", "model", run->name, "edit", *run->edit ? run->edit : NULL);
+    double lo, hi, share = stats_ratio_share(&run->truth, &lo, &hi);
+
+    set_count(rec, "uncited", run->uncited);
+    set_count(rec, "citations", (size_t)run->truth.parts);
+    set(rec, share, "true_citations");
+    set(rec, lo, "true_citations_lo");
+    set(rec, hi, "true_citations_hi");
+    return rec;
+}
+
+static void set_effect(json_t *rec, const struct effect *e) {
+    set_count(rec, "n", e->difference.n);
+    set_share(rec, stats_mean(&e->moved[0]), e->moved[0].n, "moved", "moved_");
+    set_share(rec, stats_mean(&e->moved[1]), e->moved[1].n, "control_moved", "control_moved_");
+    set_mean(rec, &e->difference, -1, 1, "difference");
+    set_count(rec, "wins", e->wins);
+    set_count(rec, "losses", e->losses);
+    set_share(rec, stats_mean(&e->followed), e->followed.n, "followed", "followed_");
+}
+
+void report_faithful(struct report *r, const struct faithful *f) {
+    json_t *effects = json_array();
+    double *p = mem_alloc(f->n, sizeof *p);
+
+    *r = (struct report){ .faithful = json_array() };
+    for (size_t i = 0; i < f->n; i++) {
+        struct effect e = faithful_effect(f, &f->run[i]);
+        json_t *rec = make_citations(&f->run[i]);
+
+        json_array_append_new(r->faithful, rec);
+        if (!i) continue;
+        set_effect(rec, &e);
+        p[i - 1] = stats_mcnemar(e.wins, e.losses);
+        json_array_append(effects, rec);
+    }
+    set_p(effects, p, "p", "");
+    json_decref(effects);
+    free(p);
+}
+
 static void write_list(FILE *f, const json_t *list) {
     for (size_t i = 0; i < json_array_size(list); i++) jsonl_write(f, json_array_get(list, i));
 }
@@ -298,6 +347,7 @@ void report_write(FILE *f, const struct report *r) {
     write_list(f, r->strata);
     write_list(f, r->places);
     write_list(f, r->probes);
+    write_list(f, r->faithful);
 }
 
 void report_free(struct report *r) {
@@ -306,4 +356,5 @@ void report_free(struct report *r) {
     json_decref(r->strata);
     json_decref(r->places);
     json_decref(r->probes);
+    json_decref(r->faithful);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/table.h"
+#include "rank/faithful.h"
 #include "rank/probes.h"
 #include "rank/runs.h"
 
@@ -18,13 +19,14 @@ struct report_options {
 
 /* Lists of records, NULL where there are none. */
 struct report {
-    json_t *runs, *pairs, *strata, *places, *probes;
+    json_t *runs, *pairs, *strata, *places, *probes, *faithful;
     struct cuts cuts;
 };
 
 /* Everything that the runs and the options ask for. Free it with report_free. */
 void report_runs(struct report *r, const struct runs *rs, const struct report_options *o);
 void report_probes(struct report *r, const struct probes *p);
+void report_faithful(struct report *r, const struct faithful *f);
 
 /* Writes the records as lines. */
 void report_write(FILE *f, const struct report *r);

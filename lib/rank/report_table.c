@@ -95,6 +95,25 @@ static const struct column probes[] = {
     END
 };
 
+static const struct column citations[] = {
+    MODEL,
+    { "true citations", "true_citations", SHARE, "true_citations_lo", "true_citations_hi", 0 },
+    { "of", "citations", COUNT, NULL, NULL, 0 },
+    { "uncited", "uncited", COUNT, NULL, NULL, 0 },
+    END
+};
+
+static const struct column effects[] = {
+    MODEL,
+    { "n", "n", COUNT, NULL, NULL, 0 },
+    { "moved", "moved", SHARE, "moved_lo", "moved_hi", 0 },
+    { "control", "control_moved", SHARE, "control_moved_lo", "control_moved_hi", 0 },
+    { "difference", "difference", SIGNED, "difference_lo", "difference_hi", 0 },
+    { "Holm's p", "p_holm", SMALL, NULL, NULL, 0 },
+    { "followed", "followed", SHARE, NULL, NULL, 0 },
+    END
+};
+
 /* Puts k in the place of the '*', if there is one. */
 static const char *with(char room[64], const char *name, size_t k) {
     const char *star = strchr(name, '*');
@@ -191,4 +210,6 @@ void report_print(FILE *f, const struct report *r, enum table_form form) {
     print(f, r->strata, strata, &r->cuts, form, &first);
     print(f, r->places, places, &r->cuts, form, &first);
     print(f, r->probes, probes, &r->cuts, form, &first);
+    print(f, r->faithful, citations, &r->cuts, form, &first);
+    print(f, r->faithful, effects, &r->cuts, form, &first);
 }

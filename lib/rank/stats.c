@@ -33,6 +33,25 @@ void stats_wilson(double p, size_t n, double *lo, double *hi) {
     *hi = p >= 1 ? 1 : fmin(1, centre + half);
 }
 
+void stats_ratio_add(struct stats_ratio *r, double hits, double parts) {
+    r->groups += parts > 0;
+    r->hits += hits;
+    r->parts += parts;
+    r->hh += hits * hits;
+    r->hp += hits * parts;
+    r->pp += parts * parts;
+}
+
+double stats_ratio_share(const struct stats_ratio *r, double *lo, double *hi) {
+    double n = r->groups, p = r->hits / r->parts;
+    double variance = (r->hh - 2 * p * r->hp + p * p * r->pp) * n / (n - 1) / (r->parts * r->parts);
+    double trials = n > 1 && p > 0 && p < 1 ? fmin(p * (1 - p) / variance, r->parts) : n;
+
+    *lo = *hi = NAN;
+    if (r->parts > 0) stats_wilson(p, (size_t)fmax(1, trials), lo, hi);
+    return p;
+}
+
 /* 2 P(X <= less), X binomial (n, 1/2): from its largest term, C(n, less) / 2^n, downwards; each
  * term is the one above times k / (n - k + 1). */
 double stats_mcnemar(size_t wins, size_t losses) {

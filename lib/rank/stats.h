@@ -26,6 +26,20 @@ void stats_normal(const struct stats *s, double min, double max, double *lo, dou
 /* Wilson's score interval of a share p of n trials; n > 0. p n need not be whole. */
 void stats_wilson(double p, size_t n, double *lo, double *hi);
 
+/* A share of parts that come in groups, such as citations by record: the sums over the groups. Zero-initialise it. */
+struct stats_ratio {
+    double groups, hits, parts;
+    double hh, hp, pp;          /* of hits^2, hits * parts, parts^2 */
+};
+
+void stats_ratio_add(struct stats_ratio *r, double hits, double parts);
+
+/* The share, NaN without parts, and its interval: Wilson's, of as many single trials as say no less than these groups,
+ * the share's binomial variance over the variance of a ratio of two sums (Cochran, Sampling Techniques, 1977, 6.4);
+ * where all or no parts hit, and of one
+ * group, a group with parts is one trial. */
+double stats_ratio_share(const struct stats_ratio *r, double *lo, double *hi);
+
 /* Exact McNemar test: the two-sided p of a fair coin that fell `wins` times on one side and
  * `losses` times on the other. 1 if it was never thrown. */
 double stats_mcnemar(size_t wins, size_t losses);

@@ -10,6 +10,7 @@
 #include "io/jsonl.h"
 #include "model/kvcache.h"
 #include "model/model.h"
+#include "model/packing.h"
 #include "rl/trace.h"
 #include "text/chat.h"
 #include "train/checkpoint.h"
@@ -21,7 +22,7 @@ enum { LOOKAHEAD = 8 };                 /* groups open for each that fits the ba
 struct group {
     json_t *rec;
     struct slots slots;
-    struct bpe_ids prompt;
+    struct bpe_ids prompt, prefix;      /* prefix: the samples' first tokens */
     struct trace *traces;
     int root;                           /* -1: not read yet */
     int started, left;                  /* samples that had a place; that are not done */
@@ -99,6 +100,7 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     s->dists = mem_calloc((size_t)pool_threads(pool), sizeof *s->dists);
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
+    if (o->weights != PACKED_FP32) model_pack(s->model, (enum packed_type)o->weights, pool);
     return s;
 }
 
@@ -110,6 +112,7 @@ static void end_group(struct sampler *s, struct group *g) {
     for (int k = 0; g->traces && k < s->o->samples; k++) trace_free(&g->traces[k]);
     free(g->traces);
     free(g->prompt.id);
+    free(g->prefix.id);
     slots_free(&g->slots);
     json_decref(g->rec);
 }
@@ -159,6 +162,17 @@ static int read_prompt(struct sampler *s, struct bpe_ids *ids, const json_t *rec
     return -1;
 }
 
+/* What the completion is to begin with. */
+static int read_prefix(const struct sampler *s, struct bpe_ids *ids, const json_t *rec, struct err *err) {
+    const char *prefix;
+
+    if (!json_object_get(rec, "prefix")) return 0;
+    if (jsonl_string(rec, "prefix", &prefix, err) || bpe_encode(s->bpe, prefix, strlen(prefix), false, ids, err))
+        return -1;
+    if (ids->n < (size_t)s->o->limit) return 0;
+    return err_set(err, "\"prefix\" is %zu tokens, and a completion at most %ld", ids->n, s->o->limit);
+}
+
 /* The record's random numbers: of its seed or the program's, and of its id or the tokens of its prompt. */
 static int read_stream(const struct sampler *s, struct rng *rng, const struct bpe_ids *prompt,
                        const json_t *rec, struct err *err) {
@@ -179,7 +193,8 @@ static int start_group(struct sampler *s, struct group *g, struct err *err) {
     const struct config *cfg = &s->model->cfg;
     struct rng rng;
 
-    if (read_prompt(s, &g->prompt, g->rec, err) || read_stream(s, &rng, &g->prompt, g->rec, err) ||
+    if (read_prompt(s, &g->prompt, g->rec, err) || read_prefix(s, &g->prefix, g->rec, err) ||
+        read_stream(s, &rng, &g->prompt, g->rec, err) ||
         (json_object_get(g->rec, "slots") && slots_read(&g->slots, s->bpe, g->rec, err)))
         return -1;
     if (!g->prompt.n || g->prompt.n + (size_t)branch_length(s, g) > (size_t)cfg->max_positions)
@@ -192,6 +207,7 @@ static int start_group(struct sampler *s, struct group *g, struct err *err) {
 
         own.stream ^= rng_bits(0, 0, (uint64_t)k);
         trace_start(&g->traces[k], &s->rules, &g->slots, &g->prompt, own);
+        g->traces[k].prefix = &g->prefix;
     }
     return 0;
 }
@@ -304,6 +320,8 @@ bool sampler_step(struct sampler *s) {
     int rows = 0, takers = 0;
 
     fill_places(s);
+    /* In full precision, which packing does not change, it pays from the second token on. */
+    if (s->taken && !s->model->packing) model_pack(s->model, PACKED_FP32, s->pool);
     reserve(s, (size_t)s->taken + (size_t)s->open);
     for (int i = 0; i < s->taken; i++, rows++) {
         struct place *p = &s->places[i];
@@ -336,6 +354,8 @@ static void add_samples(const struct sampler *s, const struct group *g) {
     for (int k = 0; k < s->o->samples; k++)
         json_array_append_new(samples, trace_json(&g->traces[k], form && !strcmp(form, "rate")));
     json_object_set_new(g->rec, "model", json_string(s->hash));
+    if (s->o->weights == PACKED_FP32) json_object_del(g->rec, "weights");
+    else json_object_set_new(g->rec, "weights", json_string(packed_name(s->o->weights)));
     json_object_set_new(g->rec, "samples", samples);
 }
 

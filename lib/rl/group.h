@@ -11,12 +11,14 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "model/sample.h"
+#include "tensor/packed.h"
 
 struct group_options {
     long samples;               /* completions of a prompt */
     long limit;                 /* tokens of a completion */
     long batch;                 /* sequences decoded at a time */
     bool no_scores;
+    int weights;                /* enum packed_type */
     struct sample_options sampling;
     struct cli_list stops;      /* texts, none empty */
     struct cli_list stop_tokens;        /* ids or spellings */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "io/jsonl.h"
 #include "text/answer.h"
+#include "text/steps.h"
 #include "text/view.h"
 
 enum { MAX_SCORES = 1024 };
@@ -101,15 +102,12 @@ static bool leaks(const json_t *rec, const struct citation *c, const char *text,
 }
 
 static void citation_parts(double *parts, const json_t *rec, const char *text) {
-    const json_t *shown = json_object_get(rec, "shown");
     struct citation c;
     double all = 0, good = 0, bad = 0;
 
     for (size_t from = 0, to = 0; answer_citation(text, &to, &c); from = to) {
-        json_int_t chains = json_integer_value(json_array_get(shown, (size_t)c.candidate));
-
         all++;
-        good += c.chain <= chains && c.edge <= EDGE_CANDIDATE;
+        good += steps_shows(rec, &c);
         bad += leaks(rec, &c, text, from, to);
     }
     parts[REWARD_GROUNDING] = all > 0 ? good / all : 1;

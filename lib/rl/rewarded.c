@@ -102,7 +102,10 @@ static int read_prompt(struct rewarded *r, const json_t *rec, struct rl_group *g
     if (jsonl_string(rec, "model", &model, err)) return -1;
     if (*r->model && strcmp(model, r->model))
         return err_set(err, "was sampled from model %s, not from this one, %s", model, r->model);
+    if (json_object_get(rec, "weights") && !r->any_weights)
+        return err_set(err, "was sampled with rounded weights; --tis weighs it, --off-policy takes it as it is");
     prompt = json_object_get(rec, "prompt");
+    if (json_object_get(rec, "prefix")) return err_set(err, "\"prefix\": tokens that were given, not sampled");
     if (!json_is_array(prompt) && !json_is_string(prompt))
         return err_set(err, "\"prompt\" is missing or not messages");
     if (chat_encode(r->chat, r->bpe, prompt, NULL, &ids, &start, err)) {

@@ -32,6 +32,7 @@ struct rewarded {
     const struct chat *chat;
     int vocab, positions;           /* of the model */
     char model[17];                 /* fingerprint that records must name; "": any */
+    bool any_weights;               /* records may have been sampled with rounded weights */
     bool keep_silent;               /* as long as not all of them are, with one reward */
     int size;                       /* samples of a group; 0: none read yet */
     double first;                   /* reward of the first sample */

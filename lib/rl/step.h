@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/pool.h"
 #include "rl/credit.h"
 #include "rl/policy.h"
 #include "rl/rewarded.h"
@@ -19,6 +20,7 @@ struct step {
     double trusted;                     /* tokens that have one */
     double tokens;                      /* read since the run began */
     double seconds;
+    struct pool *pool;                  /* whose times are told; NULL: none are */
 };
 
 /* A new reference. */

@@ -128,8 +128,11 @@ static bool is_verdict(const struct trace *t, int token) {
 static void take_free(struct trace *t, const real *logits, struct sample_dist *dist) {
     const struct sample_seen seen = { t->prompt->id, t->run.id, t->prompt->n, t->run.n };
     int token = sample_token(dist, logits, t->rules->vocab, &t->rules->sampling, &seen, &t->rng);
+    size_t given = t->prefix ? t->prefix->n : 0;
     bool open = t->yes_at == SIZE_MAX;
+    bool last = given && t->run.n == given && t->slots->n && slots_at_answer(t->slots, buf_text(&t->text), t->text.n);
 
+    if (t->run.n < given) token = t->prefix->id[t->run.n];
     if (t->scored && open && slots_at_answer(t->slots, buf_text(&t->text), t->text.n))
         score_labels(t, logits);
     if (t->scored && open && is_verdict(t, token)) note_verdict(t, logits);
@@ -141,7 +144,7 @@ static void take_free(struct trace *t, const real *logits, struct sample_dist *d
     t->logprobs[t->run.n] = (float)kvcache_logprob(logits, t->rules->vocab, token);
     bpe_push(&t->run, token);
     t->stopped = add_text(t, token);
-    if (t->stopped || t->run.n == (size_t)t->rules->limit) end_free_run(t);
+    if (t->stopped || last || t->run.n == (size_t)t->rules->limit) end_free_run(t);
 }
 
 static void take_again(struct trace *t, const real *logits, struct sample_dist *dist) {

@@ -7,6 +7,8 @@
  * candidates that were not visited (see text/prompt.h for the distribution). Where the run that leads
  * there ends without an answer's slot, the prefix is forced upon it.
  *
+ * The first tokens may be given. Where these end in the answer's slot, the label is the last token of the sample.
+ *
  * The trace says what to feed the model (trace_feed) and is told the logits (trace_take). */
 #ifndef RL_TRACE_H
 #define RL_TRACE_H
@@ -35,6 +37,7 @@ struct trace {
     const struct trace_rules *rules;
     const struct slots *slots;
     const struct bpe_ids *prompt;
+    const struct bpe_ids *prefix;   /* the tokens that are given; NULL: none. Set it behind trace_start */
     struct rng rng;
     bool scored;                /* scores are still to come */
     enum trace_mode mode;

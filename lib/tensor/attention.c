@@ -56,7 +56,7 @@ void attn_pack(real *blocks, const real *qkv, const struct attn_span *span,
 
 /* Queries from `first` on, counted over rows and heads, scaled, into the tile. */
 static void tile_open(struct tile *t, const struct attn_queries *a, const struct attn_branch *branches,
-                      int first) {
+                      int first, const struct kernels *k) {
     real scale = (real)(1 / sqrt((double)a->hs));
     int n = a->n * a->group - first;
 
@@ -68,11 +68,12 @@ static void tile_open(struct tile *t, const struct attn_queries *a, const struct
         const real *q = a->q + row * a->ldq + (size_t)head * a->hs;
         real *to = t->q + (size_t)e * t->width;
 
-        for (int d = 0; d < a->hs; d++) to[d] = q[d] * scale;
+        memcpy(to, q, (size_t)a->hs * sizeof *to);
         t->pos[e] = branches ? branches[row].pos : a->pos + row;
         t->m[e] = -INFINITY;
         t->l[e] = 0;
     }
+    k->scale(t->q, scale, (size_t)n * t->width);
 }
 
 /* One block of keys, whose first has position `base`, for queries begin .. end-1. */
@@ -95,18 +96,19 @@ static void tile_block(struct tile *t, int begin, int end, const real *block, in
             continue;
         }
         factor = k->softmax_block(s, ATTN_BLOCK, valid < ATTN_BLOCK ? valid : ATTN_BLOCK, &t->m[e], &t->l[e]);
-        if (base) k->scale(t->o + (size_t)e * t->width, factor, t->width);
+        if (base && factor != 1) k->scale(t->o + (size_t)e * t->width, factor, t->width);
     }
     k->tile_mac(t->o + at, t->width, of_begin, ATTN_BLOCK, 1, values, t->width, n, t->width, keys);
 }
 
-static void tile_close(const struct tile *t, const struct attn_queries *a, int first) {
+static void tile_close(const struct tile *t, const struct attn_queries *a, int first, const struct kernels *k) {
     for (int e = 0; e < t->n; e++) {
         int row = (first + e) / a->group, head = (first + e) % a->group;
         const real *o = t->o + (size_t)e * t->width;
-        real *out = a->out + row * a->ldo + (size_t)head * a->hs, inv = 1 / t->l[e];
+        real *out = a->out + row * a->ldo + (size_t)head * a->hs;
 
-        for (int d = 0; d < a->hs; d++) out[d] = o[d] * inv;
+        memcpy(out, o, (size_t)a->hs * sizeof *out);
+        k->scale(out, 1 / t->l[e], (size_t)a->hs);
         if (a->lse) a->lse[row * a->ldl + head] = (real)(t->m[e] + log((double)t->l[e]));
     }
 }
@@ -117,14 +119,14 @@ void attn_forward(const struct attn_queries *a, const struct attn_keys *keys) {
     struct tile t;
 
     for (int first = 0; first < a->n * a->group; first += TILE) {
-        tile_open(&t, a, NULL, first);
+        tile_open(&t, a, NULL, first, k);
         for (int b = 0; b * ATTN_BLOCK <= t.pos[t.n - 1]; b++) {
             const real *block = b < keys->root_blocks ? keys->root + b * size
                                                       : keys->own + (b - keys->root_blocks) * size;
 
             tile_block(&t, 0, t.n, block, b * ATTN_BLOCK, a->hs, k);
         }
-        tile_close(&t, a, first);
+        tile_close(&t, a, first, k);
     }
 }
 
@@ -135,7 +137,7 @@ void attn_forward_branches(const struct attn_queries *a, const real *root, int r
     struct tile t;
 
     for (int first = 0; first < a->n * a->group; first += TILE) {
-        tile_open(&t, a, branches, first);
+        tile_open(&t, a, branches, first, k);
         for (int b = 0; b < root_blocks; b++)
             tile_block(&t, 0, t.n, root + b * size, b * ATTN_BLOCK, a->hs, k);
         for (int e = 0, end; e < t.n; e = end) {
@@ -145,6 +147,6 @@ void attn_forward_branches(const struct attn_queries *a, const real *root, int r
             for (int b = root_blocks; b * ATTN_BLOCK <= t.pos[e]; b++)
                 tile_block(&t, e, end, branches[row].own + (b - root_blocks) * size, b * ATTN_BLOCK, a->hs, k);
         }
-        tile_close(&t, a, first);
+        tile_close(&t, a, first, k);
     }
 }

@@ -64,10 +64,12 @@ void attn_pack(real *blocks, const real *qkv, const struct attn_span *span,
                const struct attn_shape *shape, int kv);
 
 /* Adds to dqkv, which has the rows of qkv, the gradient of the span's queries of key-value head `kv`,
- * their keys and values, the root's included. out, lse are the forward's; D[T,heads] is scratch. */
+ * their keys and values. The root's keys and values have theirs added, too, or, where droot is not NULL,
+ * written there. out, lse are the forward's; D[T,heads] is scratch. */
 struct attn_grads {
     const real *dout, *out, *qkv, *lse;     /* [T, heads*hs] twice, qkv, [T, heads] */
     real *dqkv, *D;
+    real *droot;                            /* [root_len, 2*kv_heads*hs] */
 };
 void attn_backward(const struct attn_grads *a, const struct attn_span *span,
                    const struct attn_shape *shape, int kv);

@@ -7,7 +7,7 @@
 #include "tensor/attention.h"
 #include "tensor/kernels.h"
 
-enum { TILE = 24 };
+enum { TILE = 48 };
 
 /* A block of keys, a tile of queries, and their gradients. */
 struct work {
@@ -76,9 +76,10 @@ static void load_tile(struct work *w, int first, int n) {
         const real *q = w->a->qkv + row * w->ld + (size_t)head * w->hs;
         const real *dout = w->a->dout + row * w->lo + (size_t)head * w->hs;
 
-        for (int d = 0; d < w->hs; d++) w->q[e * w->width + d] = q[d] * w->scale;
+        memcpy(w->q + (size_t)e * w->width, q, (size_t)w->hs * sizeof *q);
         memcpy(w->dout + (size_t)e * w->width, dout, (size_t)w->hs * sizeof *dout);
     }
+    w->ops->scale(w->q, w->scale, (size_t)n * w->width);
 }
 
 static void add_queries(struct work *w, int first, int n) {
@@ -86,7 +87,7 @@ static void add_queries(struct work *w, int first, int n) {
         size_t row = (size_t)w->span->start + (first + e) / w->group;
         real *dq = w->a->dqkv + row * w->ld + (size_t)(w->head + (first + e) % w->group) * w->hs;
 
-        for (int d = 0; d < w->hs; d++) dq[d] += w->dq[e * w->width + d] * w->scale;
+        w->ops->axpy(dq, w->scale, w->dq + (size_t)e * w->width, w->hs);
     }
 }
 
@@ -111,6 +112,22 @@ static void tile_backward(struct work *w, int first, int n, int base, int keys) 
     k->tile_mac(w->dk, width, w->ds, 1, B, w->q, width, keys, width, n);
     k->tile_mac(w->dq, width, w->ds, B, 1, w->k, width, n, width, keys);
     add_queries(w, first, n);
+}
+
+/* What the key and value of position p get. */
+static void give_key(struct work *w, int p, const real *dk, const real *dv) {
+    if (p < w->span->root_len && w->a->droot) {
+        size_t keys = (size_t)w->heads * w->hs;         /* these columns of qkv droot has not */
+        real *row = w->a->droot + p * (w->ld - keys);
+
+        memcpy(row + (w->key - keys), dk, (size_t)w->hs * sizeof *dk);
+        memcpy(row + (w->value - keys), dv, (size_t)w->hs * sizeof *dv);
+    } else {
+        real *row = w->a->dqkv + row_of(w->span, p) * w->ld;
+
+        w->ops->add(row + w->key, dk, (size_t)w->hs);
+        w->ops->add(row + w->value, dv, (size_t)w->hs);
+    }
 }
 
 /* D = sum(dO O) of the span's queries. */
@@ -138,11 +155,6 @@ void attn_backward(const struct attn_grads *a, const struct attn_span *span,
 
         load_block(&w, base, base + keys);
         for (; first < n; first += TILE) tile_backward(&w, first, n - first < TILE ? n - first : TILE, base, keys);
-        for (int j = 0; j < keys; j++) {
-            real *row = a->dqkv + row_of(span, base + j) * w.ld;
-
-            w.ops->add(row + w.key, w.dk + (size_t)j * w.width, w.hs);
-            w.ops->add(row + w.value, w.dv + (size_t)j * w.width, w.hs);
-        }
+        for (int j = 0; j < keys; j++) give_key(&w, base + j, w.dk + (size_t)j * w.width, w.dv + (size_t)j * w.width);
     }
 }

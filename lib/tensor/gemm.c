@@ -10,15 +10,15 @@
 #endif
 
 enum {
-    ROW_TILE = 192,             /* of a product of OpenBLAS: long enough to pay for its packing */
-    COL_TILE = 256
+    TILE = 384,                 /* most rows and columns of a product of OpenBLAS: what it packs is used so often */
+    LEAST_TILE = 64, LEAST_TASKS = 4
 };
 
 struct product {
     real *c;
     const real *a, *b;
     int M, N, K, ldy;
-    int row_tile, col_tile, col_tiles;
+    int row_tile, col_tile, col_tiles;      /* of c; the last: in a row of tiles */
     bool add;
 };
 
@@ -30,18 +30,34 @@ const char *gemm_core(void) {
     return openblas_get_corename();
 }
 
-/* Columns of a tile. A narrow product is cut in two for the sake of two threads. */
-static int column_tile(int N) {
-    return N >= 2 * COL_TILE ? COL_TILE : N <= 64 ? N : (N + 63) / 64 * 32;
-}
-
 static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
+static int parts(int n, int size) {
+    return (n + size - 1) / size;
+}
+
+/* The size of the fewest parts that are alike, a multiple of 32. */
+static int part_size(int n) {
+    return (parts(n, parts(n, TILE)) + 31) / 32 * 32;
+}
+
+/* Tiles by the shape of c alone, large, but more than one for the sake of two threads. */
 static void run_tiles(struct product *p, int rows, int cols, pool_task *task, struct pool *pool) {
-    p->col_tiles = (cols + p->col_tile - 1) / p->col_tile;
-    pool_run(pool, (rows + p->row_tile - 1) / p->row_tile * p->col_tiles, task, p);
+    enum pool_part before = pool_part(pool, POOL_PRODUCTS);
+
+    p->row_tile = part_size(rows);
+    p->col_tile = part_size(cols);
+    while (parts(rows, p->row_tile) * parts(cols, p->col_tile) < LEAST_TASKS) {
+        int *larger = p->row_tile < p->col_tile ? &p->col_tile : &p->row_tile;
+
+        if (*larger <= LEAST_TILE) break;
+        *larger /= 2;
+    }
+    p->col_tiles = parts(cols, p->col_tile);
+    pool_run(pool, parts(rows, p->row_tile) * p->col_tiles, task, p);
+    pool_part(pool, before);
 }
 
 static void input_tile(void *ctx, int task, int worker) {
@@ -56,8 +72,7 @@ static void input_tile(void *ctx, int task, int worker) {
 
 void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
                          struct pool *pool) {
-    struct product p = { .c = dx, .a = dy, .b = w, .M = M, .N = N, .K = K, .ldy = ldy, .row_tile = ROW_TILE,
-                         .col_tile = column_tile(K), .add = add };
+    struct product p = { .c = dx, .a = dy, .b = w, .M = M, .N = N, .K = K, .ldy = ldy, .add = add };
 
     run_tiles(&p, M, K, input_tile, pool);
 }
@@ -74,8 +89,9 @@ static void weight_tile(void *ctx, int task, int worker) {
 
 void gemm_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
                           struct pool *pool) {
-    struct product p = { .c = dw, .a = dy, .b = x, .M = M, .N = N, .K = K, .ldy = ldy,
-                         .row_tile = column_tile(N), .col_tile = column_tile(K) };
+    struct product p = { .c = dw, .a = dy, .b = x, .M = M, .N = N, .K = K, .ldy = ldy };
 
     run_tiles(&p, N, K, weight_tile, pool);
 }
+
+const struct gemm gemm_exact = { gemm_forward, gemm_backward_input, gemm_backward_weight };

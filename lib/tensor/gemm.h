@@ -21,6 +21,12 @@ void gemm_start(void);
 /* y[M,N] = x[M,K] w[N,K]^T. A row of y depends on that row of x and on w alone, to the bit. */
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
 
+/* Columns of y that a panel of w is for: two registers of AVX-512, two tiles of AVX2. */
+enum { GEMM_PANEL = 32 };
+
+/* to[K,GEMM_PANEL] = the transpose of w[rows,K], rows ldw apart; columns beyond `rows` are zero. */
+void gemm_panel(real *to, const real *w, size_t ldw, int rows, int K);
+
 /* dx[M,K] = dy[M,N] w[N,K]; `add`: adds to dx. Rows of dy lie ldy apart, here and below. */
 void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
                          struct pool *pool);
@@ -28,6 +34,21 @@ void gemm_backward_input(real *dx, const real *dy, int ldy, const real *w, int M
 /* dw[N,K] += dy[M,N]^T x[M,K]. */
 void gemm_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
                           struct pool *pool);
+
+/* c[M,N] += the sum over K of a(m,k) b[K,N], where a(m,k) is at m*am + k*ak, for a small N, a multiple of 16. */
+void gemm_narrow(real *c, const real *a, size_t am, size_t ak, const real *b, int M, int N, int K,
+                 struct pool *pool);
+
+/* The three of one kind, to choose from: exact are those above; bf16 are of factors rounded to bf16, whose sums are
+ * reals: twice as fast where the processor has AVX512_BF16, and slow where it has not. */
+struct gemm {
+    void (*forward)(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
+    void (*backward_input)(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
+                           struct pool *pool);
+    void (*backward_weight)(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
+                            struct pool *pool);
+};
+extern const struct gemm gemm_exact, gemm_bf16;
 
 /* OpenBLAS's name of the core it works for: "Haswell", "SkylakeX", "Zen" ... */
 const char *gemm_core(void);

@@ -1,22 +1,23 @@
-/* gemm_forward — w is laid out in panels of PANEL of its rows, [K][PANEL], so that the kernel reads it
+/* gemm_forward — w is laid out in panels of GEMM_PANEL of its rows, [K][GEMM_PANEL], so that the kernel reads it
  * in order and keeps a tile of y in registers. A tile that goes over K in several turns takes up its
  * sums where it left them: the chain of each element is the same. */
+#include <stdint.h>
 #include <string.h>
 
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
 
 enum {
-    PANEL = 32,                 /* columns of y: two registers of AVX-512, two tiles of AVX2 */
     K_TURN = 512,               /* a panel's part in the second-level cache: 64 KiB */
-    ROWS = 510,                 /* rows of y a task takes: 85 register tiles */
+    ROWS = 1020,                /* rows of y a task takes at most: a panel is laid out once for them */
+    TILE = 12,                  /* rows of a register tile */
     ROWS_TURN = 60              /* rows of x that stay in cache while panels pass */
 };
 
 struct forward {
     real *y;
     const real *x, *w;
-    int M, N, K, tiles;
+    int M, N, K, tiles, rows;
 };
 
 static int smaller(int a, int b) {
@@ -24,53 +25,77 @@ static int smaller(int a, int b) {
 }
 
 static int panels_of(int N) {
-    return (N + PANEL - 1) / PANEL;
+    return (N + GEMM_PANEL - 1) / GEMM_PANEL;
 }
 
-/* Columns k .. k+turn-1 of rows n .. n+PANEL-1 of w[N,K], transposed; rows beyond N are zero. */
-static void pack_panel(real *to, const real *w, int N, int K, int n, int k, int turn) {
-    int cols = smaller(PANEL, N - n);
+#ifdef REAL_DOUBLE
+typedef int64_t lane;
+#else
+typedef int32_t lane;
+#endif
 
-    if (cols < PANEL) memset(to, 0, (size_t)turn * PANEL * sizeof *to);
-    for (int j = 0; j < cols; j += 4) {
-        const real *r = w + (size_t)(n + j) * K + k;
-        int some = smaller(4, cols - j);
+/* to[4,GEMM_PANEL] = the transpose of w[4,4], rows ldw apart. */
+static void transpose(real *to, const real *w, size_t ldw) {
+    typedef real quad __attribute__((vector_size(4 * sizeof(real))));
+    typedef real quad_any __attribute__((vector_size(4 * sizeof(real)), aligned(sizeof(real)), may_alias));
+    typedef lane lanes __attribute__((vector_size(4 * sizeof(lane))));
+    const lanes low = { 0, 4, 1, 5 }, high = { 2, 6, 3, 7 }, first = { 0, 1, 4, 5 }, last = { 2, 3, 6, 7 };
+    quad r[4], a, b, c, d;
 
-        for (int i = 0; i < turn; i++)
-            for (int c = 0; c < some; c++) to[(size_t)i * PANEL + j + c] = r[(size_t)c * K + i];
+    for (int i = 0; i < 4; i++) r[i] = *(const quad_any *)(w + i * ldw);
+    a = __builtin_shuffle(r[0], r[1], low);
+    b = __builtin_shuffle(r[0], r[1], high);
+    c = __builtin_shuffle(r[2], r[3], low);
+    d = __builtin_shuffle(r[2], r[3], high);
+    *(quad_any *)to = __builtin_shuffle(a, c, first);
+    *(quad_any *)(to + GEMM_PANEL) = __builtin_shuffle(a, c, last);
+    *(quad_any *)(to + 2 * GEMM_PANEL) = __builtin_shuffle(b, d, first);
+    *(quad_any *)(to + 3 * GEMM_PANEL) = __builtin_shuffle(b, d, last);
+}
+
+void gemm_panel(real *to, const real *w, size_t ldw, int rows, int K) {
+    int j = 0;
+
+    if (rows < GEMM_PANEL) memset(to, 0, (size_t)K * GEMM_PANEL * sizeof *to);
+    for (int k; j + 4 <= rows; j += 4) {
+        for (k = 0; k + 4 <= K; k += 4) transpose(to + (size_t)k * GEMM_PANEL + j, w + j * ldw + k, ldw);
+        for (; k < K; k++)
+            for (int c = j; c < j + 4; c++) to[(size_t)k * GEMM_PANEL + c] = w[c * ldw + k];
     }
+    for (; j < rows; j++)
+        for (int k = 0; k < K; k++) to[(size_t)k * GEMM_PANEL + j] = w[j * ldw + k];
 }
 
 /* Adds the products of `turn` columns of x to rows of y, for one panel. */
 static void multiply(const struct forward *f, const struct kernels *k, const real *panel, int row, int rows,
                      int n, int at, int turn) {
     const real *x = f->x + (size_t)row * f->K + at;
-    real *y = f->y + (size_t)row * f->N + n, edge[ROWS_TURN * PANEL] = { 0 };
-    int cols = smaller(PANEL, f->N - n);
+    real *y = f->y + (size_t)row * f->N + n, edge[ROWS_TURN * GEMM_PANEL] = { 0 };
+    int cols = smaller(GEMM_PANEL, f->N - n);
 
-    if (cols == PANEL) {
-        k->tile_mac(y, f->N, x, f->K, 1, panel, PANEL, rows, PANEL, turn);
+    if (cols == GEMM_PANEL) {
+        k->tile_mac(y, f->N, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
         return;
     }
-    for (int r = 0; r < rows; r++) memcpy(edge + r * PANEL, y + (size_t)r * f->N, cols * sizeof *y);
-    k->tile_mac(edge, PANEL, x, f->K, 1, panel, PANEL, rows, PANEL, turn);
-    for (int r = 0; r < rows; r++) memcpy(y + (size_t)r * f->N, edge + r * PANEL, cols * sizeof *y);
+    for (int r = 0; r < rows; r++) memcpy(edge + r * GEMM_PANEL, y + (size_t)r * f->N, cols * sizeof *y);
+    k->tile_mac(edge, GEMM_PANEL, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
+    for (int r = 0; r < rows; r++) memcpy(y + (size_t)r * f->N, edge + r * GEMM_PANEL, cols * sizeof *y);
 }
 
 /* Rows of one task and one panel of columns. */
 static void forward_tile(void *ctx, int task, int worker) {
     const struct forward *f = ctx;
     const struct kernels *k = kernels_get();
-    int begin = task / f->tiles * ROWS, end = smaller(begin + ROWS, f->M), n = task % f->tiles * PANEL;
-    real own[K_TURN * PANEL];
+    int begin = task / f->tiles * f->rows, end = smaller(begin + f->rows, f->M), n = task % f->tiles * GEMM_PANEL;
+    real own[K_TURN * GEMM_PANEL];
 
     (void)worker;
     for (int r = begin; r < end; r++)
-        memset(f->y + (size_t)r * f->N + n, 0, smaller(PANEL, f->N - n) * sizeof *f->y);
+        memset(f->y + (size_t)r * f->N + n, 0, smaller(GEMM_PANEL, f->N - n) * sizeof *f->y);
     for (int at = 0; at < f->K; at += K_TURN) {
         int turn = smaller(K_TURN, f->K - at);
 
-        pack_panel(own, f->w, f->N, f->K, n, at, turn);
+        gemm_panel(own, f->w + (size_t)n * f->K + at, (size_t)f->K, smaller(GEMM_PANEL, f->N - n), turn);
         for (int r = begin; r < end; r += ROWS_TURN)
             multiply(f, k, own, r, smaller(ROWS_TURN, end - r), n, at, turn);
     }
@@ -78,6 +103,10 @@ static void forward_tile(void *ctx, int task, int worker) {
 
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
     struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = panels_of(N) };
+    enum pool_part before = pool_part(pool, POOL_PRODUCTS);
+    int parts = (M + ROWS - 1) / ROWS;
 
-    pool_run(pool, (M + ROWS - 1) / ROWS * f.tiles, forward_tile, &f);
+    f.rows = parts ? ((M + parts - 1) / parts + TILE - 1) / TILE * TILE : 0;
+    pool_run(pool, parts * f.tiles, forward_tile, &f);
+    pool_part(pool, before);
 }

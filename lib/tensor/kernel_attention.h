@@ -6,37 +6,47 @@
     static void mac_##R##x##W(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, \
                               size_t ldb, int K) { \
         vec acc[R][W]; \
-        _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) \
-            _Pragma("GCC unroll 8") for (int w = 0; w < W; w++) acc[r][w] = vload(c + r * ldc + w * VL); \
+        _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) \
+            _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) acc[r][w] = vload(c + r * ldc + w * VL); \
         for (int k = 0; k < K; k++, a += ak, b += ldb) { \
             vec bk[W]; \
-            _Pragma("GCC unroll 8") for (int w = 0; w < W; w++) bk[w] = vload(b + w * VL); \
-            _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) { \
+            _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) bk[w] = vload(b + w * VL); \
+            _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
                 vec ar = vset(a[r * am]); \
-                _Pragma("GCC unroll 8") for (int w = 0; w < W; w++) \
+                _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) \
                     acc[r][w] = vfma(ar, bk[w], acc[r][w]); \
             } \
         } \
-        _Pragma("GCC unroll 8") for (int r = 0; r < R; r++) \
-            _Pragma("GCC unroll 8") for (int w = 0; w < W; w++) vstore(c + r * ldc + w * VL, acc[r][w]); \
+        _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) \
+            _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) vstore(c + r * ldc + w * VL, acc[r][w]); \
     }
 
-MAC(6, 2)
-MAC(6, 1)
-MAC(1, 4)
-MAC(1, 1)
+#define MACS(R) MAC(R, 1) MAC(R, 2)
+MACS(1) MACS(2) MACS(3) MACS(4) MACS(5) MACS(6)
+#if VECTOR_BYTES == 64          /* 32 registers */
+MACS(7) MACS(8) MACS(9) MACS(10) MACS(11) MACS(12)
+#define ALL_MACS(W) mac_1x##W, mac_2x##W, mac_3x##W, mac_4x##W, mac_5x##W, mac_6x##W, mac_7x##W, mac_8x##W, \
+                    mac_9x##W, mac_10x##W, mac_11x##W, mac_12x##W
+enum { MAC_ROWS = 12 };
+#else
+#define ALL_MACS(W) mac_1x##W, mac_2x##W, mac_3x##W, mac_4x##W, mac_5x##W, mac_6x##W
+enum { MAC_ROWS = 6 };
+#endif
 
+/* Rows are cut into tiles of like size: one row alone would wait for each of its sums. */
 static void tile_mac(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, size_t ldb,
                      int M, int N, int K) {
-    int m = 0, n;
+    typedef void mac(real *, size_t, const real *, size_t, size_t, const real *, size_t, int);
+    static mac *const one[] = { ALL_MACS(1) }, *const two[] = { ALL_MACS(2) };
 
-    for (; m + 6 <= M; m += 6, c += 6 * ldc, a += 6 * am) {
-        for (n = 0; n + 2 * VL <= N; n += 2 * VL) mac_6x2(c + n, ldc, a, am, ak, b + n, ldb, K);
-        for (; n < N; n += VL) mac_6x1(c + n, ldc, a, am, ak, b + n, ldb, K);
-    }
-    for (; m < M; m++, c += ldc, a += am) {
-        for (n = 0; n + 4 * VL <= N; n += 4 * VL) mac_1x4(c + n, ldc, a, am, ak, b + n, ldb, K);
-        for (; n < N; n += VL) mac_1x1(c + n, ldc, a, am, ak, b + n, ldb, K);
+    for (int tiles = (M + MAC_ROWS - 1) / MAC_ROWS, rows; tiles > 0; tiles--, M -= rows) {
+        int n = 0;
+
+        rows = (M + tiles - 1) / tiles;
+        for (; n + 2 * VL <= N; n += 2 * VL) two[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
+        for (; n < N; n += VL) one[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
+        c += rows * ldc;
+        a += rows * am;
     }
 }
 

@@ -1,7 +1,7 @@
 /* kernel_vec — vectors of one instruction set: included by kernels_{base,avx2,avx512}.c after the
  * pragma that chooses the set, and nowhere else. Loads and stores need no alignment.
  *
- * vfma is the only operation whose rounding differs between sets. Sums run lane by lane in a fixed
+ * vfma is the only operation whose rounding differs between sets. Sums over lanes have a fixed
  * order, so that a row's result does not depend on what is computed beside it. */
 #include <math.h>
 #include <stdint.h>
@@ -52,18 +52,22 @@ INLINE vec vselect(ivec mask, vec a, vec b) { return (vec)((mask & (ivec)a) | (~
 
 INLINE vec vmax(vec a, vec b) { return vselect(a > b, a, b); }
 
-INLINE real vsum(vec v) {
-    real s = v[0];
+/* v with the lanes of its halves, quarters ... exchanged: lane i has what lane i ^ n had. */
+INLINE vec vswap(vec v, int n) {
+    ivec from;
 
-    for (int i = 1; i < VL; i++) s += v[i];
-    return s;
+    for (int i = 0; i < VL; i++) from[i] = i ^ n;
+    return __builtin_shuffle(v, from);
+}
+
+INLINE real vsum(vec v) {
+    _Pragma("GCC unroll 4") for (int n = VL / 2; n; n /= 2) v += vswap(v, n);
+    return v[0];
 }
 
 INLINE real vmax_lane(vec v) {
-    real m = v[0];
-
-    for (int i = 1; i < VL; i++) m = v[i] > m ? v[i] : m;
-    return m;
+    _Pragma("GCC unroll 4") for (int n = VL / 2; n; n /= 2) v = vmax(v, vswap(v, n));
+    return v[0];
 }
 
 /* e^x within 2 ulp; 0 below -87.3, where floats lose precision; NaN stays NaN. x is cut at 88.3, so the

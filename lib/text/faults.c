@@ -113,18 +113,11 @@ static bool well_formed(struct apart *a, const json_t *thoughts) {
     return tail && read_visits(a, (size_t)(tail - a->text));
 }
 
-/* Whether the record has the cited edge. */
-static bool is_there(const json_t *rec, const struct citation *c) {
-    json_int_t chains = json_integer_value(json_array_get(json_object_get(rec, "shown"), (size_t)c->candidate));
-
-    return c->chain <= chains && c->edge <= STEPS_EDGES;
-}
-
 static bool cites_truly(const struct apart *a) {
     struct citation c;
 
     for (size_t pos = 0; answer_citation(a->text, &pos, &c);)
-        if (!is_there(a->rec, &c)) return false;
+        if (!steps_shows(a->rec, &c)) return false;
     return true;
 }
 

@@ -186,6 +186,32 @@ static int fit_question(struct buf *out, struct prompt_job *j, prompt_fits *fits
     }
 }
 
+/* Changes the evidence as the options say, and the question with it. */
+static void edit_question(struct buf *out, struct prompt_job *j) {
+    const struct prompt_edit *e = &j->o->edit;
+    int a = e->candidate, b = e->with;
+
+    if (e->kind == EDIT_NONE) return;
+    if (e->kind == EDIT_SWAP) {
+        const json_t *chains = j->v.chains[a];
+        size_t shown = j->shown[a];
+
+        j->v.chains[a] = j->v.chains[b];
+        j->v.chains[b] = chains;
+        j->shown[a] = j->shown[b];
+        j->shown[b] = shown;
+    } else {
+        j->shown[a] = 0;
+    }
+    if (e->kind == EDIT_EVIDENCE) {
+        j->v.count[a] = 0;
+        j->v.level[a] = '0';
+        memset(j->v.levels[a], '0', strlen(j->v.levels[a]));
+    }
+    buf_clear(out);
+    add_question(out, j);
+}
+
 /* Adds the fields that only the form rate has. */
 static void set_rate_fields(json_t *out, const json_t *rec, int candidate) {
     const char *id = text_of(rec, "id");
@@ -207,6 +233,7 @@ json_t *prompt_record(const json_t *rec, int candidate, const struct template *t
     if (jsonl_string(rec, "id", &id, err) || view_read(&j.v, rec, err)) return NULL;
     plan(&j);
     if (fit_question(&question, &j, fits, ctx, err)) goto done;
+    edit_question(&question, &j);
     prompt_completion(&completion, &j, j.only == j.v.target ? rating : NULL);
     if (j.only < 0) prompt_label(answer, j.v.target);
     else prompt_rating(answer, j.only == j.v.target ? rating : NULL);

@@ -20,6 +20,15 @@
 enum prompt_form { FORM_CHOOSE, FORM_RATE };
 enum prompt_thoughts { THOUGHTS_CHAIN, THOUGHTS_NONE, THOUGHTS_ANSWER };
 
+/* What of the evidence is changed behind the candidates' order and the budget, which stay those of the case:
+ * drop: the candidate's chains are not shown; swap: they change places with those of another; evidence: they are
+ * not shown, and count and levels say 0. */
+enum prompt_edit_kind { EDIT_NONE, EDIT_DROP, EDIT_SWAP, EDIT_EVIDENCE };
+
+struct prompt_edit {
+    int kind, candidate, with;
+};
+
 struct prompt_options {
     int form;               /* enum prompt_form */
     int thoughts;           /* chain: thoughts and verdicts; none: verdicts; answer: the answer alone */
@@ -27,6 +36,7 @@ struct prompt_options {
     long show;              /* chains shown of each contender */
     long history;           /* items of history shown */
     bool levels;            /* add what a writer may see at each step */
+    struct prompt_edit edit;
 };
 
 /* Tells whether a question is within the token budget; `ctx` is the caller's. */

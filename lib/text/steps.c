@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "io/jsonl.h"
-#include "text/answer.h"
 #include "text/view.h"
 
 static int read_words(struct steps *s, const json_t *rec, struct err *err) {
@@ -185,6 +184,12 @@ int steps_answer(const struct steps *s, const char *reply) {
         }
     }
     return label;
+}
+
+bool steps_shows(const json_t *rec, const struct citation *c) {
+    json_int_t chains = json_integer_value(json_array_get(json_object_get(rec, "shown"), (size_t)c->candidate));
+
+    return c->chain <= chains && c->edge <= STEPS_EDGES;
 }
 
 void steps_thought(struct buf *out, const struct steps *s, int k, int edge, const char *reply) {

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "text/answer.h"
 #include "text/completion.h"
 
 enum { STEPS_VISITS = 26, STEPS_EDGES = 3 };
@@ -49,6 +50,9 @@ int steps_answer(const struct steps *s, const char *reply);
 
 /* Number of a label, without what stands in front of it: "C", "4". */
 const char *steps_label(const struct steps *s, int label, char text[2]);
+
+/* Whether the record's question shows the edge that is cited. */
+bool steps_shows(const json_t *rec, const struct citation *c);
 
 /* Adds a reply as a thought: on one line, with the citation of its edge if it has none of it. */
 void steps_thought(struct buf *out, const struct steps *s, int k, int edge, const char *reply);

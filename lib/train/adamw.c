@@ -42,6 +42,13 @@ static size_t piece_of(const struct job *j, int task, size_t *begin) {
     return j->n - *begin < PIECE ? j->n - *begin : PIECE;
 }
 
+static void run_pieces(struct job *j, pool_task *task, struct pool *pool) {
+    enum pool_part before = pool_part(pool, POOL_OPTIMIZER);
+
+    pool_run(pool, pieces(j->n), task, j);
+    pool_part(pool, before);
+}
+
 static void square_piece(void *ctx, int task, int worker) {
     const struct job *j = ctx;
     size_t begin, n = piece_of(j, task, &begin);
@@ -55,7 +62,7 @@ double grad_norm(const real *grad, size_t n, struct pool *pool) {
     double sum = 0;
 
     j.sums = mem_alloc((size_t)pieces(n), sizeof *j.sums);
-    pool_run(pool, pieces(n), square_piece, &j);
+    run_pieces(&j, square_piece, pool);
     for (int i = 0; i < pieces(n); i++) sum += j.sums[i];
     free(j.sums);
     return sqrt(sum);
@@ -73,13 +80,13 @@ static void add_piece(void *ctx, int task, int worker) {
 void grad_add(real *dst, const real *src, size_t n, struct pool *pool) {
     struct job j = { .k = kernels_get(), .dst = dst, .src = src, .n = n };
 
-    pool_run(pool, pieces(n), add_piece, &j);
+    run_pieces(&j, add_piece, pool);
 }
 
 void grad_zero(real *dst, size_t n, struct pool *pool) {
     struct job j = { .dst = dst, .n = n };
 
-    pool_run(pool, pieces(n), add_piece, &j);
+    run_pieces(&j, add_piece, pool);
 }
 
 static void step_part(const struct job *j, size_t begin, size_t end, bool decay) {
@@ -123,6 +130,6 @@ double adamw_step(struct adamw *a, struct params *params, const real *grad, doub
                                   .step = (real)(lr / (1 - pow(o->beta1, (double)a->step))),
                                   .inv_bias2 = (real)(1 / (1 - pow(o->beta2, (double)a->step))),
                                   .eps = (real)o->eps };
-    pool_run(pool, pieces(j.n), step_piece, &j);
+    run_pieces(&j, step_piece, pool);
     return norm;
 }

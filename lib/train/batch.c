@@ -23,14 +23,15 @@ struct batch {
     real *logprob, *entropy, *dlogprob;
 };
 
-struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows,
-                        bool recompute) {
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d,
+                        const struct batch_options *o) {
     struct batch *b = mem_calloc(1, sizeof *b);
 
-    *b = (struct batch){ .m = m, .pool = pool, .d = d, .rows = rows,
-                         .tree = { .p = model_trained(m), .pool = pool, .leaves = leaves } };
+    *b = (struct batch){ .m = m, .pool = pool, .d = d, .rows = o->rows,
+                         .tree = { .p = model_trained(m), .pool = pool, .leaves = o->leaves } };
     b->decoder = decoder_new(m, pool);
-    if (recompute) decoder_recompute(b->decoder);
+    if (o->recompute) decoder_recompute(b->decoder);
+    decoder_products(b->decoder, o->gemm, o->gemm);
     return b;
 }
 

@@ -17,10 +17,16 @@ struct batch_stats {
 
 struct batch;
 
-/* Room for steps over the data; `leaves` is that of the tree, rows the tokens of one forward; `recompute`:
- * decoder_recompute. Pointers are borrowed. */
-struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d, int leaves, int rows,
-                        bool recompute);
+/* How steps are computed. */
+struct batch_options {
+    int leaves, rows;           /* of the tree; tokens of one forward */
+    bool recompute;             /* decoder_recompute */
+    const struct gemm *gemm;    /* kind of products */
+};
+
+/* Room for steps over the data. Pointers are borrowed. */
+struct batch *batch_new(const struct model *m, struct pool *pool, const struct data *d,
+                        const struct batch_options *o);
 void batch_free(struct batch *b);
 
 /* Bytes of activations and scratch that a step over these examples will hold. */

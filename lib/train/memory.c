@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "io/jsonl.h"
 #include "model/lora.h"
-#include "train/tree.h"
 
 /* What OpenBLAS's products touch of a thread's buffer: with it the total of a 135M model came within 0.2 % of its
  * measured peak (0.3.21 with AVX-512, two threads). */
@@ -23,9 +22,9 @@ static size_t resident(void) {
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-struct memory memory_of(const struct model *m, int leaves, int threads, size_t activations) {
+struct memory memory_of(const struct model *m, int blocks, int threads, size_t activations) {
     size_t block = model_trained(m)->n_block * sizeof(real), now = resident(), held;
-    struct memory mem = { .weights = m->p.n_block * sizeof(real), .gradients = (size_t)tree_blocks(leaves) * block,
+    struct memory mem = { .weights = m->p.n_block * sizeof(real), .gradients = (size_t)blocks * block,
                           .moments = 2 * block, .activations = activations };
 
     if (m->lora) mem.frozen = lora_frozen_bytes(m->lora) + block;

@@ -20,8 +20,8 @@ struct memory {
     size_t other;               /* program, libraries, data: what is resident now beyond the weights */
 };
 
-/* Of a model that is loaded and its training by a tree of so many leaves, by `threads` threads. */
-struct memory memory_of(const struct model *m, int leaves, int threads, size_t activations);
+/* Of a model that is loaded and its training with so many blocks of gradients (tree_blocks), by `threads` threads. */
+struct memory memory_of(const struct model *m, int blocks, int threads, size_t activations);
 
 size_t memory_total(const struct memory *mem);
 

@@ -14,6 +14,19 @@ json_int_t metric_peak_rss(void) {
     return (json_int_t)u.ru_maxrss * 1024;
 }
 
+json_t *metric_parts(struct pool *pool) {
+    static const char *const names[POOL_PARTS] = {
+        [POOL_PRODUCTS] = "products", [POOL_ATTENTION] = "attention", [POOL_ROWS] = "rows", [POOL_LOSS] = "loss",
+        [POOL_OPTIMIZER] = "optimizer", [POOL_OTHER] = "other"
+    };
+    double seconds[POOL_PARTS];
+    json_t *j = json_object();
+
+    pool_seconds(pool, seconds);
+    for (int i = 0; i < POOL_PARTS; i++) json_object_set_new(j, names[i], jsonl_float((float)seconds[i]));
+    return j;
+}
+
 int metric_write(json_t *record, struct err *err) {
     jsonl_write(stdout, record);
     json_decref(record);

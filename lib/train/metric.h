@@ -5,9 +5,13 @@
 #include <jansson.h>
 
 #include "base/err.h"
+#include "base/pool.h"
 
 /* The greatest resident memory of this process so far, in bytes. */
 json_int_t metric_peak_rss(void);
+
+/* {"products":...,"attention":...,...}, seconds since the last call, a new reference. */
+json_t *metric_parts(struct pool *pool);
 
 /* Writes a record to stdout at once and drops the reference: a step is saved only after its record is
  * out. Returns 0, or -1 with a sentence when it cannot be written. */

@@ -16,20 +16,32 @@ int tree_first(int n, int leaves, int leaf) {
     return (int)((long)n * leaf / leaves);
 }
 
-/* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. */
+/* Where leaves first .. first+leaves-1 begin, are halved, and end. */
+struct span {
+    int from, half, to;
+};
+
+static struct span span_of(int n, int of, int first, int leaves) {
+    return (struct span){ tree_first(n, of, first), tree_first(n, of, first + leaves / 2),
+                          tree_first(n, of, first + leaves) };
+}
+
+/* The gradient of leaves first .. first+leaves-1 into block `level`; deeper levels are scratch. Leaves without
+ * items are left out. */
 static void run(const struct job *j, int first, int leaves, int level) {
     struct tree *t = j->t;
-    int from = tree_first(j->n, t->leaves, first), to = tree_first(j->n, t->leaves, first + 1);
+    struct span s = span_of(j->n, t->leaves, first, leaves);
 
-    if (level == t->n_grads) t->grad[t->n_grads++] = params_block(t->p);
-    if (leaves > 1) {
-        run(j, first, leaves / 2, level);
-        run(j, first + leaves / 2, leaves / 2, level + 1);
-        grad_add(t->grad[level], t->grad[level + 1], t->p->n_block, t->pool);
+    if (leaves == 1) {
+        if (level == t->n_grads) t->grad[t->n_grads++] = params_block(t->p);
+        grad_zero(t->grad[level], t->p->n_block, t->pool);
+        if (s.from < s.to) j->leaf(j->ctx, s.from, s.to, t->grad[level]);
         return;
     }
-    grad_zero(t->grad[level], t->p->n_block, t->pool);
-    if (from < to) j->leaf(j->ctx, from, to, t->grad[level]);
+    if (s.from < s.half) run(j, first, leaves / 2, level);
+    if (s.from < s.half && s.half == s.to) return;
+    run(j, first + leaves / 2, leaves / 2, level + (s.from < s.half));
+    if (s.from < s.half) grad_add(t->grad[level], t->grad[level + 1], t->p->n_block, t->pool);
 }
 
 const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx) {
@@ -39,11 +51,18 @@ const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx) {
     return t->grad[0];
 }
 
-int tree_blocks(int leaves) {
-    int blocks = 1;
+static int blocks(int n, int of, int first, int leaves) {
+    struct span s = span_of(n, of, first, leaves);
+    int left, right;
 
-    for (; leaves > 1; leaves /= 2) blocks++;
-    return blocks;
+    if (leaves == 1) return 1;
+    left = s.from < s.half ? blocks(n, of, first, leaves / 2) : 0;
+    right = s.half < s.to || !left ? blocks(n, of, first + leaves / 2, leaves / 2) + (left > 0) : 0;
+    return left > right ? left : right;
+}
+
+int tree_blocks(int leaves, int n) {
+    return blocks(n, leaves, 0, leaves);
 }
 
 void tree_free(struct tree *t) {

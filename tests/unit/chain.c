@@ -6,7 +6,7 @@
 #include "graph/facts.h"
 #include "toy.h"
 
-enum { WINDOW = 4, DRAWS = 1000000 };
+enum { WINDOW = 4, DEGREE = 6, DRAWS = 1000000 };
 
 static const char *const laws[] = {
     "uniform", "transition", "similarity", "recency", "agreement",
@@ -37,17 +37,17 @@ static size_t brute_force(table p, const struct rec_case *c, const double *power
     double total = 0;
     size_t n = 0;
 
-    view_make(&v, c);
+    view_make(&v, c, DEGREE);
     memset(p, 0, sizeof(table));
     for (int r = 0; r < WINDOW && r < v.history; r++) {
         for (int u = 0; u < v.users; u++) {
             int i = view_item(&v, r);
 
-            if (u == v.u0 || v.place[u][i] < 0 || view_shared(&v, u) < 2) continue;
+            if (u == v.u0 || !v.followed[u][i] || view_shared(&v, u) < 2) continue;
             for (int k = 0; k < c->n; k++) {
                 int item = c->candidates[k];
 
-                if (v.place[u][item] < 0 || item == i) continue;
+                if (!v.followed[u][item] || item == i) continue;
                 total += p[r][u][k] = factors(&v, r, u, item, power);
                 n++;
             }
@@ -89,7 +89,7 @@ static void check_support(const struct rec_case *c) {
         struct chain_space s;
 
         chain_space_init(&s, c->split->all);
-        chain_enumerate(&s, c, &law, WINDOW);
+        chain_enumerate(&s, c, &law, WINDOW, DEGREE);
         CHECK(s.n_entries == brute_force(p, c, powers[k]));
         for (size_t i = 0; i < s.n_entries; i++) {
             double *want = cell(p, &s, c, i);
@@ -158,7 +158,7 @@ static void check_draws(const struct rec_case *c, int k) {
     brute_force(p, c, powers[k]);
     memset(drawn, 0, sizeof drawn);
     chain_space_init(&s, c->split->all);
-    chain_enumerate(&s, c, &law, WINDOW);
+    chain_enumerate(&s, c, &law, WINDOW, DEGREE);
     chains = chain_draw(&s, c, DRAWS, 1, &n);
     for (size_t i = 0; i < n; i++) {
         const struct chain *y = &chains[i];
@@ -250,8 +250,8 @@ static void check_same(const struct rec_case *c, struct graph *other, const char
         d.candidates[k] = graph_find_item(other, graph_item_name(c->split->all, c->candidates[k]));
     chain_space_init(&s, c->split->known);
     chain_space_init(&t, other);
-    chain_enumerate(&s, c, &law, WINDOW);
-    chain_enumerate(&t, &d, &law, WINDOW);
+    chain_enumerate(&s, c, &law, WINDOW, DEGREE);
+    chain_enumerate(&t, &d, &law, WINDOW, DEGREE);
     CHECK(s.n_entries == t.n_entries);
     for (size_t i = 0; i < s.n_entries; i++) CHECK(s.entries[i].upto == t.entries[i].upto);
     x = chain_draw(&s, c, 60, 1, &n);

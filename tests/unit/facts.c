@@ -3,17 +3,29 @@
 
 #include "toy.h"
 
-enum { WINDOW = 5, USERS = 60, ITEMS = 16 };
+enum { WINDOW = 5, DEGREE = 12, USERS = 60, ITEMS = 16 };
 
 /* Whether somebody else had the item. */
 static bool other(const struct view *v, int u, int item) {
     return u != v->u0 && v->place[u][item] >= 0;
 }
 
+/* Whether his event on it is followed, too. */
+static bool met(const struct view *v, int u, int item) {
+    return u != v->u0 && v->followed[u][item];
+}
+
 static double popular(const struct view *v, int c) {
     double n = 0;
 
     for (int u = 0; u < v->users; u++) n += other(v, u, c);
+    return n;
+}
+
+static double followed(const struct view *v, int c) {
+    double n = 0;
+
+    for (int u = 0; u < v->users; u++) n += met(v, u, c);
     return n;
 }
 
@@ -24,7 +36,7 @@ static double follow(const struct view *v, int c) {
         int i = view_item(v, r);
 
         for (int u = 0; u < v->users; u++) {
-            int steps = other(v, u, i) && other(v, u, c) ? v->place[u][c] - v->place[u][i] : 0;
+            int steps = met(v, u, i) && other(v, u, c) ? v->place[u][c] - v->place[u][i] : 0;
 
             if (steps >= 1 && steps <= 5) sum += exp(-r / 3.0);
         }
@@ -43,7 +55,7 @@ static double path(const struct view *v, int c) {
         int i = view_item(v, r);
 
         for (int u = 0; u < v->users; u++)
-            if (i != c && other(v, u, i) && other(v, u, c) && view_shared(v, u) >= 2)
+            if (i != c && met(v, u, i) && met(v, u, c) && view_shared(v, u) >= 2)
                 sum += exp(-r / 3.0 - abs(v->place[u][c] - v->place[u][i]) / 4.0) *
                        view_overlap(v, u, 0);
     }
@@ -58,7 +70,7 @@ static double near(const struct view *v, int c, int k) {
         double overlap = view_overlap(v, u, 10);
         int nearer = 0;
 
-        if (!other(v, u, c) || overlap <= 0) continue;
+        if (!met(v, u, c) || overlap <= 0) continue;
         for (int w = 0; w < v->users; w++) nearer += w != v->u0 && view_overlap(v, w, 10) > overlap;
         n += nearer < k;
     }
@@ -81,8 +93,8 @@ static double together(const struct view *v, int c) {
         int i = view_item(v, r);
         double both = 0;
 
-        for (int u = 0; u < v->users; u++) both += other(v, u, i) && other(v, u, c);
-        if (both > 0) sum += both / sqrt(popular(v, i) * popular(v, c));
+        for (int u = 0; u < v->users; u++) both += met(v, u, i) && met(v, u, c);
+        if (both > 0) sum += both / sqrt(followed(v, i) * followed(v, c));
     }
     return last ? sum / last : 0;
 }
@@ -91,7 +103,7 @@ static double best(const struct view *v, int c) {
     double most = 0;
 
     for (int u = 0; u < v->users; u++)
-        if (other(v, u, c) && view_shared(v, u) >= 2) most = fmax(most, view_overlap(v, u, 0));
+        if (met(v, u, c) && view_shared(v, u) >= 2) most = fmax(most, view_overlap(v, u, 0));
     return most;
 }
 
@@ -103,7 +115,7 @@ static double fresh(const struct view *v, int c) {
     double n = 0;
 
     for (int u = 0; u < v->users; u++)
-        n += other(v, u, c) && days_ago(v, u, c) >= 0 && days_ago(v, u, c) < 7;
+        n += met(v, u, c) && days_ago(v, u, c) >= 0 && days_ago(v, u, c) < 7;
     return n;
 }
 
@@ -132,11 +144,11 @@ static void check_facts(const struct rec_case *c) {
     int all[FACTS];
 
     if (rng_bits(1, rng_stream("some", c->id), 0) % 8) return;
-    view_make(&v, c);
+    view_make(&v, c, DEGREE);
     CHECK(facts_parse(all, "all", NULL) == FACTS);
     CHECK(!chain_law_parse(&law, "uniform", NULL));
     chain_space_init(&s, c->split->all);
-    chain_enumerate(&s, c, &law, WINDOW);
+    chain_enumerate(&s, c, &law, WINDOW, DEGREE);
     facts_count(x, all, FACTS, &s, c);
     for (int f = 0; f < FACTS; f++) {
         CHECK(!strcmp(naive[f].name, fact_names[f]));

@@ -1,6 +1,6 @@
 /* kvcache — log-probabilities of decoding have the bits of the decoder's, whatever the batch: token by
  * token, in pieces, with a shared prompt, with a prompt that begins with another's tokens, many sequences
- * at once, places used again. */
+ * at once, places used again, weights packed. */
 #include "check.h"
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "model/decoder.h"
 #include "model/kvcache.h"
+#include "model/packing.h"
 
 enum { GROUPS = 3, BRANCHES = 7, PROMPT = 75, LEN = 41, VOCAB = 331 };
 
@@ -146,11 +147,33 @@ static void by_cache(const struct model *m, struct pool *pool, const struct text
 
 static real want[GROUPS][BRANCHES][LEN], got[GROUPS][BRANCHES][LEN];
 
+/* The model packed in full precision has the same bits; in less, those of one number of threads and way to read,
+ * near the others by `tol`, on average. */
+static void check_packed(enum config_arch arch, const struct texts *t, enum packed_type type, double tol) {
+    static real first[GROUPS][BRANCHES][LEN];
+
+    for (int threads = 1; threads <= 3; threads++)
+        for (int shared = 0; shared < 2; shared++) {
+            struct pool *pool = pool_new(threads);
+            struct model *m = make(arch);
+            double gap = 0;
+
+            model_pack(m, type, pool);
+            by_cache(m, pool, t, shared, got);
+            if (threads == 1 && !shared) memcpy(first, type == PACKED_FP32 ? want : got, sizeof first);
+            CHECK(!memcmp(got, first, sizeof got));
+            for (int i = 0; i < GROUPS * BRANCHES * LEN; i++) gap += fabs((double)((&got[0][0][0])[i] - (&want[0][0][0])[i]));
+            CHECK_NEAR(gap / (GROUPS * BRANCHES * LEN), 0, tol);
+            model_free(m);
+            pool_free(pool);
+        }
+}
+
 int main(void) {
     struct texts t;
 
     draw(&t);
-    for (int arch = ARCH_LLAMA; arch <= ARCH_QWEN3; arch++)
+    for (int arch = ARCH_LLAMA; arch <= ARCH_QWEN3; arch++) {
         for (int threads = 1; threads <= 3; threads++) {
             struct model *m = make(arch);
             struct pool *pool = pool_new(threads);
@@ -166,5 +189,9 @@ int main(void) {
             pool_free(pool);
             model_free(m);
         }
+        check_packed(arch, &t, PACKED_FP32, 0);
+        check_packed(arch, &t, PACKED_BF16, 0.03);
+        check_packed(arch, &t, PACKED_INT8, 0.1);
+    }
     return 0;
 }

@@ -3,6 +3,7 @@
  * estimates of full rankings against numpy with scipy's hypergeom. */
 #include "rank/stats.h"
 
+#include "base/rng.h"
 #include "check.h"
 #include "rank/metrics.h"
 #include "rank/sampled.h"
@@ -57,6 +58,55 @@ static void check_normal(void) {
     CHECK_NEAR(hi, 1.0 / 6 + STATS_Z95 * sqrt(17.0 / 30 / 6), 1e-14);
     stats_normal(&s, 0, 0.5, &lo, &hi);
     CHECK(lo == 0 && hi == 0.5);
+}
+
+/* By hand: 1 of 2, 3 of 3 and 0 of 1 are 4 of 6. The residuals 1 - 4/3, 3 - 2 and 0 - 2/3 have squares that sum to 14/9,
+ * the share a variance of 14/9 * 3/2 / 36, and 2/9 over that is 3.4 trials. */
+static void check_ratio(void) {
+    struct stats_ratio r = { 0 };
+    double lo, hi, want[2];
+
+    CHECK(isnan(stats_ratio_share(&r, &lo, &hi)) && isnan(lo) && isnan(hi));
+    stats_ratio_add(&r, 1, 2);
+    CHECK_NEAR(stats_ratio_share(&r, &lo, &hi), 0.5, 0);
+    stats_wilson(0.5, 1, &want[0], &want[1]);
+    CHECK(lo == want[0] && hi == want[1]);
+    stats_ratio_add(&r, 3, 3);
+    stats_ratio_add(&r, 0, 0);
+    stats_ratio_add(&r, 0, 1);
+    CHECK_NEAR(stats_ratio_share(&r, &lo, &hi), 2.0 / 3, 1e-15);
+    stats_wilson(2.0 / 3, 3, &want[0], &want[1]);
+    CHECK_NEAR(lo, want[0], 1e-15);
+    CHECK_NEAR(hi, want[1], 1e-15);
+    r = (struct stats_ratio){ 0 };
+    for (int k = 0; k < 5; k++) stats_ratio_add(&r, 4, 4);
+    stats_wilson(1, 5, &want[0], &want[1]);
+    CHECK(stats_ratio_share(&r, &lo, &hi) == 1 && lo == want[0] && hi == 1);
+}
+
+/* Citations that err together within a record: the interval holds the true share about as often as it says, and
+ * Wilson's of the single citations much more rarely. */
+static void check_ratio_coverage(void) {
+    struct rng rng = rng_start(1, "ratio", NULL);
+    int held = 0, naive = 0;
+
+    for (int trial = 0; trial < 2000; trial++) {
+        struct stats_ratio r = { 0 };
+        double lo, hi, p;
+
+        for (int k = 0; k < 200; k++) {
+            double parts = 1 + (double)rng_below(&rng, 9), bad = rng_real(&rng) < 0.3, hits = 0;
+
+            for (int i = 0; i < parts; i++) hits += rng_real(&rng) < (bad > 0 ? 0.5 : 0.95);
+            stats_ratio_add(&r, hits, parts);
+        }
+        p = stats_ratio_share(&r, &lo, &hi);
+        held += lo <= 0.815 && 0.815 <= hi;
+        stats_wilson(p, (size_t)r.parts, &lo, &hi);
+        naive += lo <= 0.815 && 0.815 <= hi;
+    }
+    CHECK(held > 2000 * 0.93 && held < 2000 * 0.97);
+    CHECK(naive < 2000 * 0.9);
 }
 
 static void check_binomial(void) {
@@ -184,6 +234,8 @@ int main(void) {
     check_wilson();
     check_mcnemar();
     check_normal();
+    check_ratio();
+    check_ratio_coverage();
     check_binomial();
     check_holm();
     check_metrics();

@@ -53,9 +53,23 @@ struct view {
     int place[TOY_USERS][TOY_ITEMS];    /* of each item in u's order, -1: he never had it */
     float rating[TOY_USERS][TOY_ITEMS];
     int64_t time[TOY_USERS][TOY_ITEMS], now;
+    bool followed[TOY_USERS][TOY_ITEMS];        /* u's event on an item is one of its latest so many */
 };
 
-static inline void view_make(struct view *v, const struct rec_case *c) {
+/* Whether fewer than `degree` known events on the item, in the order of time and users, are later than u's. */
+static inline bool view_follows(const struct view *v, int u, int item, int degree) {
+    int later = 0;
+
+    for (int w = 0; w < v->users; w++) {
+        int64_t apart = v->place[w][item] < 0 || !v->counts[w] ? -1 :
+                        v->time[w][v->place[w][item]] - v->time[u][v->place[u][item]];
+
+        later += apart > 0 || (apart == 0 && w > u);
+    }
+    return later < degree;
+}
+
+static inline void view_make(struct view *v, const struct rec_case *c, int degree) {
     const struct graph *g = c->split->known;
 
     CHECK(g->users <= TOY_USERS && g->items <= TOY_ITEMS);
@@ -73,6 +87,9 @@ static inline void view_make(struct view *v, const struct rec_case *c) {
         v->time[u][k] = g->edge_time[e];
         v->place[u][g->edge_item[e]] = v->len[u]++;
     }
+    for (int u = 0; u < g->users; u++)
+        for (int i = 0; i < g->items; i++)
+            v->followed[u][i] = v->place[u][i] >= 0 && view_follows(v, u, i, degree);
 }
 
 /* Item of rank r in the history, 0 the latest. */
@@ -90,7 +107,7 @@ static inline int view_popularity(const struct view *v, int item) {
 static inline int view_shared(const struct view *v, int u) {
     int n = 0;
 
-    for (int r = 0; r < v->history; r++) n += v->place[u][view_item(v, r)] >= 0;
+    for (int r = 0; r < v->history; r++) n += v->followed[u][view_item(v, r)];
     return n;
 }
 
@@ -101,7 +118,7 @@ static inline double view_overlap(const struct view *v, int u, double decay) {
 
     for (int w = 0; w < v->users; w++) users += v->counts[w] && v->len[w] > 0;
     for (int r = 0; r < v->history; r++)
-        if (v->place[u][view_item(v, r)] >= 0)
+        if (v->followed[u][view_item(v, r)])
             sum += log(1 + users / (double)view_popularity(v, view_item(v, r))) *
                    (decay > 0 ? exp(-r / decay) : 1);
     return v->len[u] ? sum / sqrt(v->len[u]) : 0;

@@ -22,6 +22,7 @@ struct world {
     int end;
     real *logits;
     struct sample_dist dist;
+    struct bpe_ids prefix;      /* what samples begin with */
 };
 
 static int token(const struct world *w, const char *text, size_t n) {
@@ -69,6 +70,7 @@ static json_t *run(struct world *w, const struct place *places, const char *slot
     w->rules.limit = limit;
     w->rules.scored = scored;
     trace_start(&t, &w->rules, &s, &prompt, rng_start(1, "rollout", "x"));
+    t.prefix = &w->prefix;
     set_logits(w, places, "");
     trace_take(&t, w->logits, &w->dist);
     for (*fed = 0; (n = trace_feed(&t, &tokens)) > 0; *fed += n) {
@@ -263,6 +265,28 @@ static void test_stop_strings(struct world *w) {
     w->rules.stop.strings.n = 0;
 }
 
+/* The first tokens are given against the model's will; their log-probabilities and verdicts are the model's.
+ * Behind the answer's slot only the label comes. */
+static void test_prefix(struct world *w) {
+    static const struct place places[] = {
+        { "", "a|b", { 2, 1 } }, { "b", " is| not", { 0.5, 1.5 } }, { "b is", "END", { 0 } }, { "b is\n", "a", { 0 } },
+        { "b is\n=", " d", { 0 } }, { "b not", "\n", { 0 } }, { "b not\n", "=", { 0 } },
+        { "b not\n=", LABELS, { 0, 9, 0, 0 } }, { NULL, NULL, { 0 } }
+    };
+    struct err err;
+    int fed;
+    json_t *s;
+
+    CHECK(!bpe_encode(w->bpe, "b is\n=", 6, false, &w->prefix, &err));
+    s = run(w, places, SLOTS, 20, true, false, &fed);
+    check_sample(s, "b is\n= d", "length", "d", false);
+    CHECK_NEAR(score(s, 1), logistic(-1), 1e-6);
+    CHECK_NEAR(json_number_value(json_array_get(json_object_get(s, "logprobs"), 0)), log(logistic(-1)), 1e-6);
+    json_decref(s);
+    free(w->prefix.id);
+    w->prefix = (struct bpe_ids){ 0 };
+}
+
 /* Whatever a token holds, the string that is complete first counts, of two the one that begins first. */
 static void test_stop_find(void) {
     static const char *const three[] = { "cd", "bcd", "abcdef" };
@@ -426,6 +450,7 @@ int main(void) {
     test_forced(&w);
     test_odd_lines(&w);
     test_stop_strings(&w);
+    test_prefix(&w);
     test_stop_find();
     test_stop_init(w.bpe);
     test_ends(&w);

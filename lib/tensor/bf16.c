@@ -1,0 +1,43 @@
+/* bf16 — the choice of the instruction set, and plain C. */
+#include "tensor/bf16.h"
+
+#include "io/half.h"
+
+static void along(uint32_t *to, const real *x, int n) {
+    for (int i = 0; i < n; i += 2) to[i / 2] = bf16_narrow((float)x[i]) | (uint32_t)bf16_narrow((float)x[i + 1]) << 16;
+}
+
+static void across(uint32_t *to, const real *x, const real *y, int n) {
+    for (int i = 0; i < n; i++)
+        to[i] = bf16_narrow((float)x[i]) | (y ? (uint32_t)bf16_narrow((float)y[i]) << 16 : 0);
+}
+
+static real low(uint32_t pair) { return (real)bf16_widen((uint16_t)pair); }
+static real high(uint32_t pair) { return (real)bf16_widen((uint16_t)(pair >> 16)); }
+
+static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K) {
+    for (int k = 0; k < K; k++, a += ak, b += BF16_COLUMNS)
+        for (int r = 0; r < BF16_ROWS; r++) {
+            real first = low(a[r * am]), second = high(a[r * am]), *row = c + r * ldc;
+
+            for (int n = 0; n < BF16_COLUMNS; n++) row[n] += first * low(b[n]) + second * high(b[n]);
+        }
+}
+
+const struct bf16_kernels bf16_base = { along, across, mac };
+
+#if defined(__x86_64__) && !defined(REAL_DOUBLE)
+
+extern const struct bf16_kernels bf16_avx512;
+
+const struct bf16_kernels *bf16_get(void) {
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") ? &bf16_avx512 : &bf16_base;
+}
+
+#else
+
+const struct bf16_kernels *bf16_get(void) {
+    return &bf16_base;
+}
+
+#endif
