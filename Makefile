@@ -4,6 +4,7 @@
 #   make install  PREFIX, DESTDIR         make bench      speed, CASE=name    make crash      kill -9, resume
 #   make smollm2  a pretrained model       make oracle   against the peers   make floors  DATA=dir: the classical models
 #   make teacher  trace and tracefilter with a real server              make bench-peers  beside torch and llama.cpp
+#   make ablations  MINUTES=75: is RL doing anything, and what is each part of the road worth?
 #   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found
 PREFIX  ?= /usr/local
 DESTDIR ?=
@@ -65,7 +66,7 @@ test: deps
 sanitize: deps
 	+@tests/sanitize.sh
 
-demo ml-100k smollm2 floors: deps
+demo ml-100k smollm2 floors ablations: deps
 	@$(MAKE) $(QUIET) all
 	@pipelines/$@.sh
 
@@ -102,4 +103,4 @@ clean:
 	rm -f $(BIN) $(UNIT) $(BENCH) lib/libr2rec.a lib/libr2rec64.a $(shell find bin lib tests bench -name '*.[od]')
 
 -include $(wildcard bin/*.d lib/*/*.d tests/unit/*.d bench/*.d out/fuzz/fuzz/*.d out/fuzz/lib/*/*.d)
-.PHONY: all deps test sanitize demo ml-100k smollm2 floors bench bench-peers oracle teacher fuzz fuzz-planted crash install uninstall clean
+.PHONY: all deps test sanitize demo ml-100k smollm2 floors ablations bench bench-peers oracle teacher fuzz fuzz-planted crash install uninstall clean

@@ -200,7 +200,7 @@ static int print_metric(const struct training *t, const struct batch_stats *s, d
                           "tokens_per_second", jsonl_float((float)(s->tokens / seconds)),
                           "peak_rss", metric_peak_rss());
 
-    if (t->o->profile) json_object_set_new(j, "parts", metric_parts(t->pool));
+    if (t->o->profile) json_object_set_new(j, "parts", metric_parts(t->pool, seconds));
     return metric_write(j, err);
 }
 

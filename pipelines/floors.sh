@@ -87,7 +87,7 @@ floors_of() {
     for model in $names; do row $model --model $model; done
     for model in "$@"; do
         case $model in
-            lightgcn | gru4rec | sasrec) tries=$(((budget + 5) / 6)) ;;
+            lightgcn | gru4rec | sasrec) tries=$((budget < 6 ? 1 : budget / 6)) ;;
             *) tries=$budget ;;
         esac
         row "$model-tuned" --model $model $(settled $model) $(chosen $model $tries)

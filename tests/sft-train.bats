@@ -433,7 +433,7 @@ stopped_by() {
     sft-train -m "$base" -o run --steps 2 --profile "$data" > metrics
     jq -es 'all(.[]; (.parts | keys) == ["attention","loss","optimizer","other","products","rows"] and
                      (.parts | all(.[]; . >= 0)) and .parts.products > 0 and
-                     ((.parts | add) - .step_time | fabs) < 0.1 * .step_time)' metrics
+                     ((.parts | add) - .step_time | fabs) < 1e-5 * .step_time)' metrics
     checks metrics "metric record,metric record of sft-train"
 }
 

@@ -68,6 +68,6 @@ json_t *step_json(const struct step *s) {
     json_object_set_new(j, "step_time", jsonl_float((float)s->seconds));
     json_object_set_new(j, "tokens_per_second", jsonl_float((float)(s->policy->tokens / s->seconds)));
     json_object_set_new(j, "peak_rss", json_integer(metric_peak_rss()));
-    if (s->pool) json_object_set_new(j, "parts", metric_parts(s->pool));
+    if (s->pool) json_object_set_new(j, "parts", metric_parts(s->pool, s->seconds));
     return j;
 }

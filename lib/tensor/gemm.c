@@ -11,7 +11,7 @@
 
 enum {
     TILE = 384,                 /* most rows and columns of a product of OpenBLAS: what it packs is used so often */
-    LEAST_TILE = 64, LEAST_TASKS = 4
+    LEAST_TILE = 64, LEAST_TASKS = 8
 };
 
 struct product {
@@ -43,7 +43,7 @@ static int part_size(int n) {
     return (parts(n, parts(n, TILE)) + 31) / 32 * 32;
 }
 
-/* Tiles by the shape of c alone, large, but more than one for the sake of two threads. */
+/* Tiles by the shape of c alone, large, but enough for some threads. */
 static void run_tiles(struct product *p, int rows, int cols, pool_task *task, struct pool *pool) {
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
 

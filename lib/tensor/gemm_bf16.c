@@ -8,7 +8,7 @@
 enum {
     TURN = 256, PAIRS = TURN / 2,       /* of a sum; rounded, a tile of a is in the second-level cache */
     MOST_ROWS = 768, MOST_COLUMNS = 512,        /* of a tile */
-    LEAST_TASKS = 4, PANEL = BF16_COLUMNS
+    LEAST_TASKS = 8, PANEL = BF16_COLUMNS
 };
 
 /* Where element (i, k) of a factor lies, k along the sum: at i*ld + k (along), or at i + k*ld. */

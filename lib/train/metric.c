@@ -14,7 +14,7 @@ json_int_t metric_peak_rss(void) {
     return (json_int_t)u.ru_maxrss * 1024;
 }
 
-json_t *metric_parts(struct pool *pool) {
+json_t *metric_parts(struct pool *pool, double step) {
     static const char *const names[POOL_PARTS] = {
         [POOL_PRODUCTS] = "products", [POOL_ATTENTION] = "attention", [POOL_ROWS] = "rows", [POOL_LOSS] = "loss",
         [POOL_OPTIMIZER] = "optimizer", [POOL_OTHER] = "other"
@@ -23,6 +23,9 @@ json_t *metric_parts(struct pool *pool) {
     json_t *j = json_object();
 
     pool_seconds(pool, seconds);
+    seconds[POOL_OTHER] = step;
+    for (int i = 0; i < POOL_PARTS; i++)
+        if (i != POOL_OTHER) seconds[POOL_OTHER] -= seconds[i];
     for (int i = 0; i < POOL_PARTS; i++) json_object_set_new(j, names[i], jsonl_float((float)seconds[i]));
     return j;
 }

@@ -10,8 +10,9 @@
 /* The greatest resident memory of this process so far, in bytes. */
 json_int_t metric_peak_rss(void);
 
-/* {"products":...,"attention":...,...}, seconds since the last call, a new reference. */
-json_t *metric_parts(struct pool *pool);
+/* {"products":...,"attention":...,...}: where the seconds of a step went, all that passed since the pool's parts were
+ * last read; "other" is what the rest leaves. A new reference. */
+json_t *metric_parts(struct pool *pool, double step);
 
 /* Writes a record to stdout at once and drops the reference: a step is saved only after its record is
  * out. Returns 0, or -1 with a sentence when it cannot be written. */
