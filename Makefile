@@ -60,7 +60,7 @@ $(FUZZ): out/fuzz/%: out/fuzz/fuzz/%.o out/fuzz/lib.a
 	$(FUZZCC) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 test: deps
-	@$(MAKE) $(QUIET) $(BIN) $(UNIT) bench/weights
+	@$(MAKE) $(QUIET) $(BIN) $(UNIT) $(BENCH)
 	@tests/run.sh
 
 sanitize: deps

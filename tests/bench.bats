@@ -3,7 +3,6 @@ load records
 
 setup() {
     root=$BATS_TEST_DIRNAME/..
-    make --no-print-directory -s -C "$root" bench/measure bench/jansson bench/opengraph
 }
 
 @test "bench: load and growth write bench records, a row for each world" {

@@ -120,8 +120,17 @@ static void *reserve(void *p, size_t n, size_t *cap, size_t size) {
     return p;
 }
 
-static bool known(const struct rec_case *c, size_t e) {
-    return c->split->known->edge_time[e] < c->at.before;
+/* How many of n rising times are before a time. */
+static size_t count_before(const int64_t *time, size_t n, int64_t before) {
+    size_t lo = 0;
+
+    while (lo < n) {
+        size_t mid = lo + (n - lo) / 2;
+
+        if (time[mid] < before) lo = mid + 1;
+        else n = mid;
+    }
+    return lo;
 }
 
 static int by_time(const void *a, const void *b) {
@@ -133,7 +142,6 @@ static int by_time(const void *a, const void *b) {
 /* Number of users of whom the case may know an event; those held back are not counted. */
 static size_t known_users(struct chain_space *s, const struct rec_case *c) {
     const struct graph *g = c->split->known;
-    size_t lo = 0, hi;
 
     if (s->known != g) {
         s->n_first = 0;
@@ -143,38 +151,24 @@ static size_t known_users(struct chain_space *s, const struct rec_case *c) {
         qsort(s->first, s->n_first, sizeof *s->first, by_time);
         s->known = g;
     }
-    for (hi = s->n_first; lo < hi;) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (s->first[mid] < c->at.before) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo;
+    return count_before(s->first, s->n_first, c->at.before);
 }
 
 /* Number of u's events that the case may know. */
 static size_t degree(const struct rec_case *c, int u) {
     const struct graph *g = c->split->known;
-    size_t lo = g->user_row[u], hi = g->user_row[u + 1];
+    size_t begin = g->user_row[u], n = g->user_row[u + 1] - begin;
 
-    if (c->at.before == INT64_MAX) return hi - lo;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (known(c, mid)) lo = mid + 1;
-        else hi = mid;
-    }
-    return lo - g->user_row[u];
+    return c->at.before == INT64_MAX ? n : count_before(g->edge_time + begin, n, c->at.before);
 }
 
 /* Where his own event on the target is among them another's takes its place: else it would give itself away. */
 struct chain_range chain_followed(const struct chain_space *s, const struct rec_case *c, int item) {
     const struct graph *g = c->split->known;
-    size_t begin = g->item_row[item], end = begin + graph_posted(g, item, c->at.before);
+    size_t first = g->item_row[item], end = first + graph_posted(g, item, c->at.before);
+    size_t begin = end - first > s->degree ? end - s->degree : first;
 
-    if (end - begin <= s->degree) return (struct chain_range){ begin, end };
-    begin = end - s->degree;
-    for (size_t p = begin; item == c->at.item && p < end; p++)
+    for (size_t p = begin; item == c->at.item && begin > first && p < end; p++)
         if (g->item_user[p] == c->at.user) return (struct chain_range){ begin - 1, end };
     return (struct chain_range){ begin, end };
 }
@@ -338,9 +332,7 @@ void chain_path(double *path, const struct chain_space *s) {
 }
 
 double chain_probability(const struct chain_space *s, size_t i) {
-    double before = i ? s->entries[i - 1].upto : 0;
-
-    return (s->entries[i].upto - before) / s->entries[s->n_entries - 1].upto;
+    return (s->entries[i].upto - (i ? s->entries[i - 1].upto : 0)) / s->entries[s->n_entries - 1].upto;
 }
 
 /* The first entry whose sum is above x. */
@@ -357,9 +349,9 @@ static size_t bisect(const struct chain_space *s, double x) {
 }
 
 static int by_index(const void *a, const void *b) {
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    const size_t *x = a, *y = b;
 
-    return (x > y) - (x < y);
+    return (*x > *y) - (*x < *y);
 }
 
 /* By candidate, then weight; what is equal keeps the order of enumeration (edges are in that order). */
