@@ -52,10 +52,14 @@ settled() {
     esac
 }
 
-# chosen MODEL BUDGET: the model's options, but for the settled ones, as chosen on validation cases.
-chosen() {
+# choose MODEL BUDGET: the model's options, but for the settled ones, as chosen on validation cases.
+choose() {
     make "chosen/$1.jsonl" baseline --quiet --graph "$graph" --model "$1" $(settled "$1") --tune "$2" --tune-only \
         --valid "$out/valid.jsonl"
+}
+
+# chosen MODEL: them, as options.
+chosen() {
     jq -r '.options | to_entries[] | "--\(.key) \(.value)"' "$out/chosen/$1.jsonl"
 }
 
@@ -90,7 +94,8 @@ floors_of() {
             lightgcn | gru4rec | sasrec) tries=$((budget < 6 ? 1 : budget / 6)) ;;
             *) tries=$budget ;;
         esac
-        row "$model-tuned" --model $model $(settled $model) $(chosen $model $tries)
+        choose $model $tries
+        row "$model-tuned" --model $model $(settled $model) $(chosen $model)
         names="$names $model-tuned"
     done
     table "$title" $names

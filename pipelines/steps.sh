@@ -17,7 +17,7 @@ make() {
     shift
     [ ! -e "$file" ] || return 0
     echo "+ $* > $file" >&2
-    "$@" > "$file.tmp"
+    "$@" > "$file.tmp" || return        # errexit is off where the caller is a condition or a substitution
     mv "$file.tmp" "$file"
 }
 
