@@ -1,9 +1,9 @@
 # R2Rec: recommendation by a language model that reasons over the user-item graph.
 #   make          build bin/*             make test       every test         make demo       the whole road
 #   make deps     install what it needs   make sanitize   ASan and UBSan     make ml-100k    on MovieLens
-#   make install  PREFIX, DESTDIR         make bench      speed, CASE=name    make crash      kill -9, resume
+#   make install  PREFIX, DESTDIR         make bench      speed, CASE=name   make crash      kill -9, resume
 #   make smollm2  a pretrained model       make oracle   against the peers   make floors  DATA=dir: the classical models
-#   make teacher  trace and tracefilter with a real server              make bench-peers  beside torch and llama.cpp
+#   make teacher  trace and tracefilter with a real server                   make bench-peers  beside torch, llama.cpp
 #   make ablations  MINUTES=75: is RL doing anything, and what is each part of the road worth?
 #   make fuzz     FUZZ_S=60 seconds a target, FUZZ_TARGET=name for one alone; make fuzz-planted: a bug is found
 PREFIX  ?= /usr/local

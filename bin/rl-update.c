@@ -177,8 +177,8 @@ static int read_records(struct update *u, char *const *files, struct err *err) {
 
     u->in = (struct rewarded){ .bpe = u->bpe, .chat = u->chat, .vocab = u->model->cfg.vocab,
                                .positions = u->model->cfg.max_positions,
+                               .any_weights = u->o->off_policy || u->o->tis > 0,
                                .keep_silent = u->credit.algorithm->base == BASE_NONE };
-    u->in.any_weights = u->o->off_policy || u->o->tis > 0;
     if (u->reference && u->reference->cfg.max_positions < u->in.positions)
         u->in.positions = u->reference->cfg.max_positions;
     if (!u->o->off_policy) hash_hex(u->in.model, model_hash(u->model));

@@ -94,14 +94,15 @@ struct training {
 };
 
 static json_t *options_json(const struct options *o) {
-    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:s}",
+    return json_pack("{s:I, s:f, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:s, s:s}",
                      "batch", (json_int_t)o->batch, "lr", o->lr, "warmup", (json_int_t)o->warmup,
                      "max-tokens", (json_int_t)o->max_tokens, "schedule",
                      (const char *[]){ "constant", "linear", "cosine" }[o->schedule], "final-lr", o->final,
                      "beta1", o->adamw.beta1, "beta2", o->adamw.beta2, "eps", o->adamw.eps,
                      "weight-decay", o->adamw.weight_decay, "max-grad-norm", o->adamw.max_grad_norm,
                      "leaves", (json_int_t)o->leaves, "rows", (json_int_t)o->rows, "seed", (json_int_t)o->seed,
-                     "lora-rank", (json_int_t)o->rank, "lora-alpha", o->alpha, "lora-targets", o->targets);
+                     "lora-rank", (json_int_t)o->rank, "lora-alpha", o->alpha, "lora-targets", o->targets,
+                     "products", (const char *[]){ "fp32", "bf16" }[o->products]);
 }
 
 /* Reads records into the spool `name` of the run, unless --resume, and maps it. */
@@ -363,7 +364,6 @@ int main(int argc, char **argv) {
     t.lora.rank = o.rank;
     t.lora.alpha = o.alpha > 0 ? o.alpha : 2 * (double)o.rank;
     t.options = options_json(&o);
-    if (o.products) json_object_set_new(t.options, "products", json_string("bf16"));     /* older runs have none */
     t.pool = pool_new((int)o.threads);
     if (o.dry_run && !(o.out = scratch_folder(scratch))) r = err_set(&err, "%s: %s", scratch, strerror(errno));
     else r = rundir_open(&t.run, o.out, &err);

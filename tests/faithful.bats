@@ -201,9 +201,9 @@ del(.prompt)|"prompt" is not what these options make of the case
 del(.samples)|"samples" is missing or not an array
 .samples = []|"samples" is empty
 .samples[0] = {}|sample 0: "text" is missing or not a string
-.samples[0].answer = 1|sample 0: "answer" is missing or not a string
-.samples[0].answer = "E"|sample 0: "answer" is not the letter of a candidate
-.samples[0].answer = "AB"|sample 0: "answer" is not the letter of a candidate
+.samples[0].answer = 1|sample 0: "answer" is not the letter of a candidate or null
+.samples[0].answer = "E"|sample 0: "answer" is not the letter of a candidate or null
+.samples[0].answer = "AB"|sample 0: "answer" is not the letter of a candidate or null
 T
     maskprompt --template compact chains.jsonl > "$out/p"
     refuses 'chains.jsonl:1: its rollout: "prompt" is not what these options make of the case' \
@@ -268,9 +268,7 @@ T
 
 @test "faithful: the pipeline asks a model, stops and goes on" {
     cd "$out"
-    tiny_prompts .
-    tiny_model .
-    tiny_sft .
+    tiny_road .
     head -n 30 chains.jsonl > some.jsonl
     export MASKPROMPT="--template compact --contenders 3 --history 3" ROLLOUT="--max-tokens 40"
     sh=$BATS_TEST_DIRNAME/../pipelines/faithful.sh

@@ -7,9 +7,7 @@ setup_file() {
     load helpers
     load tiny
     cd "$BATS_FILE_TMPDIR"
-    tiny_prompts .
-    tiny_model .
-    tiny_sft .
+    tiny_road .
     head -n 60 chains.jsonl > some.jsonl
     for ((k = 1; k < 6; k++)); do
         jq -c ".target = (.target + $k) % 6 | .target_rating = 1 + ((.target_rating + $k) % 5)" some.jsonl > "swapped.$k"

@@ -6,9 +6,7 @@ load records
 setup_file() {
     load helpers
     load tiny
-    tiny_prompts "$BATS_FILE_TMPDIR"
-    tiny_model "$BATS_FILE_TMPDIR"
-    tiny_sft "$BATS_FILE_TMPDIR"
+    tiny_road "$BATS_FILE_TMPDIR"
     cd "$BATS_FILE_TMPDIR"
     head -n 8 prompts.jsonl | rollout --quiet -m sft -n 3 --max-tokens 24 > rollouts.jsonl
     reward rollouts.jsonl > rewarded.jsonl

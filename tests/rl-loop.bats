@@ -8,9 +8,7 @@ setup_file() {
     load helpers
     load tiny
     cd "$BATS_FILE_TMPDIR"
-    tiny_prompts .
-    tiny_model .
-    tiny_sft .
+    tiny_road .
     head -n 40 prompts.jsonl > train.jsonl
     tail -n 30 prompts.jsonl > valid.jsonl
     options

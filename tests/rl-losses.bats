@@ -7,9 +7,7 @@ setup_file() {
     load helpers
     load tiny
     cd "$BATS_FILE_TMPDIR"
-    tiny_prompts .
-    tiny_model .
-    tiny_sft .
+    tiny_road .
     tiny_rewarded .
     sft-train --quiet -m sft -o lora --lora-rank 4 --steps 2 --batch 8 prompts.jsonl > /dev/null
     head -n 4 prompts.jsonl | rollout --quiet -m lora -n 6 --max-tokens 40 | reward --quiet > four.jsonl

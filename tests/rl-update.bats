@@ -7,9 +7,7 @@ setup_file() {
     load helpers
     load tiny
     cd "$BATS_FILE_TMPDIR"
-    tiny_prompts .
-    tiny_model .
-    tiny_sft .
+    tiny_road .
     tiny_rewarded .
     # The same with one reward for all: silent.
     jq -c '.samples[].reward = 0.3' eight.jsonl > silent.jsonl

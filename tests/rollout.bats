@@ -5,9 +5,7 @@ load tiny
 setup_file() {
     load helpers
     load tiny
-    tiny_prompts "$BATS_FILE_TMPDIR"
-    tiny_model "$BATS_FILE_TMPDIR"
-    tiny_sft "$BATS_FILE_TMPDIR"
+    tiny_road "$BATS_FILE_TMPDIR"
     head -n 12 "$BATS_FILE_TMPDIR/prompts.jsonl" > "$BATS_FILE_TMPDIR/some.jsonl"
 }
 

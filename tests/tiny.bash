@@ -19,6 +19,13 @@ tiny_sft() {
         > "$1/sft.jsonl"
 }
 
+# tiny_road DIR: all of it.
+tiny_road() {
+    tiny_prompts "$1"
+    tiny_model "$1"
+    tiny_sft "$1"
+}
+
 # tiny_rewarded DIR: eight rewarded groups of six samples of that model, eight.jsonl.
 tiny_rewarded() {
     head -n 8 "$1/prompts.jsonl" | rollout --quiet -m "$1/sft" -n 6 --max-tokens 40 | reward > "$1/eight.jsonl"

@@ -150,9 +150,7 @@ says() {
 @test "trace: a model of ours teaches" {
     load tiny
     mkdir world
-    tiny_prompts world
-    tiny_model world
-    tiny_sft world
+    tiny_road world
     head -n 6 world/prompts.jsonl > six.jsonl
     trace --quiet -m world/sft --whole --temperature 0 --max-tokens 40 six.jsonl > traced.jsonl
     rollout --quiet -m world/sft --greedy --max-tokens 40 six.jsonl > rollouts.jsonl

@@ -9,15 +9,21 @@
 
 #include "base/buf.h"
 
-/* The first line of a file under root, without its end; NULL if there is none. */
-static char *read_line(const char *root, const char *path, char *line, int size) {
+static FILE *open_under(const char *root, const char *path) {
     struct buf name = { 0 };
     FILE *f;
-    char *got;
 
     buf_printf(&name, "%s%s", root, path);
     f = fopen(buf_text(&name), "re");
     buf_free(&name);
+    return f;
+}
+
+/* The first line of a file under root, without its end; NULL if there is none. */
+static char *read_line(const char *root, const char *path, char *line, int size) {
+    FILE *f = open_under(root, path);
+    char *got;
+
     if (!f) return NULL;
     got = fgets(line, size, f);
     fclose(f);
@@ -81,14 +87,10 @@ static bool names_cpu(const char *controllers) {
 
 /* Lines of /proc/self/cgroup: number:controllers:group. */
 static double time_limit(const char *root) {
-    struct buf name = { 0 };
+    FILE *f = open_under(root, "/proc/self/cgroup");
     char line[512];
     double least = CORES_MOST;
-    FILE *f;
 
-    buf_printf(&name, "%s/proc/self/cgroup", root);
-    f = fopen(buf_text(&name), "re");
-    buf_free(&name);
     while (f && fgets(line, sizeof line, f)) {
         char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
         double quota;

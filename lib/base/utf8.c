@@ -18,15 +18,20 @@ static size_t sequence(const unsigned char *s, size_t n) {
     return length;
 }
 
+/* Whether none of eight bytes is above 127. */
+static bool plain(const unsigned char *s) {
+    uint64_t eight;
+
+    memcpy(&eight, s, sizeof eight);
+    return !(eight & 0x8080808080808080u);
+}
+
 bool utf8_valid(const char *s, size_t n) {
     const unsigned char *p = (const unsigned char *)s;
 
     while (n) {
-        uint64_t eight;
-        size_t length;
+        size_t length = n >= 8 && plain(p) ? 8 : *p < 0x80 ? 1 : sequence(p, n);
 
-        if (n >= sizeof eight && !(memcpy(&eight, p, sizeof eight), eight & 0x8080808080808080u)) length = sizeof eight;
-        else length = *p < 0x80 ? 1 : sequence(p, n);
         if (!length) return false;
         p += length;
         n -= length;

@@ -104,11 +104,12 @@ void chain_space_free(struct chain_space *s);
 void chain_enumerate(struct chain_space *s, const struct rec_case *c, const struct chain_law *law,
                      long window, long degree);
 
-/* The postings begin .. end - 1 of an item that are followed, in order of time: all that the case may know,
- * or the latest `degree` of them. His own are among them. */
 struct chain_range {
     size_t begin, end;
 };
+
+/* The postings begin .. end - 1 of an item that are followed, in order of time: all that the case may know,
+ * or the latest `degree` of them. His own are among them. */
 struct chain_range chain_followed(const struct chain_space *s, const struct rec_case *c, int item);
 
 /* Probability of entry i of the enumeration. */

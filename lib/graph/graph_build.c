@@ -27,22 +27,15 @@ struct graph_builder *graph_builder_new(void) {
 }
 
 int graph_enter_user(struct graph_builder *b, const char *user) {
-    struct graph_own *o = &b->own;
-    int u = name_find(&o->user_name, &o->user_table, user);
-
-    if (u >= 0) return u;
-    u = (int)name_add(&o->user_name, user);
-    name_enter(&o->user_name, &o->user_table, (size_t)u);
-    return u;
+    return name_index(&b->own.user_name, &b->own.user_table, user);
 }
 
 int graph_enter_item(struct graph_builder *b, const char *item) {
     struct graph_own *o = &b->own;
-    int c = name_find(&o->item_name, &o->item_table, item);
+    size_t known = o->item_name.n;
+    int c = name_index(&o->item_name, &o->item_table, item);
 
-    if (c >= 0) return c;
-    c = (int)name_add(&o->item_name, item);
-    name_enter(&o->item_name, &o->item_table, (size_t)c);
+    if ((size_t)c < known) return c;
     o->year = mem_grow(o->year, (size_t)c, &b->year_cap, sizeof *o->year);
     o->year[c] = 0;
     name_add(&o->title, "");

@@ -42,6 +42,9 @@ int name_find(const struct names *names, const struct name_table *table, const c
 /* Enters string number i, which is not in the table yet. */
 void name_enter(const struct names *names, struct name_table *table, size_t i);
 
+/* Index of a string, which is added and entered if the table does not know it: it is names->n - 1 then. */
+int name_index(struct names *names, struct name_table *table, const char *s);
+
 /* Fills user_row, edge_* (already in user order), then item_row and item_edge of a graph whose sizes,
  * edge arrays and ordinals are set; events of held users (NULL: none) are not posted. */
 void graph_index(struct graph *g, const bool *held);

@@ -22,11 +22,10 @@ static const char *item_text(const struct load *l, int i) {
 }
 
 int load_item(struct load *l, const char *name) {
-    int i = name_find(&l->item_name, &l->item_table, name);
+    size_t known = l->item_name.n;
+    int i = name_index(&l->item_name, &l->item_table, name);
 
-    if (i >= 0) return i;
-    i = (int)name_add(&l->item_name, name);
-    name_enter(&l->item_name, &l->item_table, (size_t)i);
+    if ((size_t)i < known) return i;
     l->items = mem_grow(l->items, (size_t)i, &l->item_cap, sizeof *l->items);
     l->items[i] = (struct load_item){ 0 };
     return i;
@@ -51,11 +50,7 @@ struct load_event *load_event(struct load *l, const char *user, int item, float 
                               int64_t time) {
     int u = l->n ? l->events[l->n - 1].user : -1;       /* most files have a user's events together */
 
-    if (u < 0 || strcmp(user, user_text(l, u))) u = name_find(&l->user_name, &l->user_table, user);
-    if (u < 0) {
-        u = (int)name_add(&l->user_name, user);
-        name_enter(&l->user_name, &l->user_table, (size_t)u);
-    }
+    if (u < 0 || strcmp(user, user_text(l, u))) u = name_index(&l->user_name, &l->user_table, user);
     l->events = mem_grow(l->events, l->n, &l->cap, sizeof *l->events);
     l->events[l->n] =
         (struct load_event){ .user = u, .item = item, .rating = rating, .time = time };

@@ -45,3 +45,12 @@ void name_enter(const struct names *names, struct name_table *table, size_t i) {
     }
     table->slot[place(names, table, names->text + names->at[i])] = (uint32_t)i + 1;
 }
+
+int name_index(struct names *names, struct name_table *table, const char *s) {
+    int i = name_find(names, table, s);
+
+    if (i >= 0) return i;
+    i = (int)name_add(names, s);
+    name_enter(names, table, (size_t)i);
+    return i;
+}

@@ -13,10 +13,10 @@ void *map_open(const char *path, size_t *size, struct err *err);
  * reads the file again. Nothing happens where `map` is NULL. */
 void map_drop(const void *map, const void *bytes, size_t n);
 
-/* Nothing happens to NULL. */
 /* Lets the map be written, too, page by page in copies of our own. 0 or -1. */
 int map_own(void *map, size_t size);
 
+/* Nothing happens to NULL. */
 void map_close(void *map, size_t size);
 
 #endif

@@ -207,7 +207,7 @@ static void plan_head(struct decoder *d, const struct packed *in) {
     }
     h->first[h->n_rows] = in->n_targets;
     most = most < CHUNK_LEAST ? CHUNK_LEAST : most > CHUNK_MOST ? CHUNK_MOST : most;
-    h->chunk = h->n_rows ? rows_parts(h->n_rows, rows_parts(h->n_rows, most)) : 1;      /* alike */
+    h->chunk = h->n_rows ? rows_alike(h->n_rows, most, 1) : 1;
 }
 
 static void plan_seq(struct decoder *d, const struct packed *in, int i) {

@@ -323,7 +323,8 @@ static void attend_task(void *ctx, int task, int worker) {
 
 /* The final stream of all rows of the feeds into acts.x. */
 static struct pass run_layers(struct kvcache *kv, const struct kv_feed *feeds, int n) {
-    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .T = plan(kv, feeds, n) };
+    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .T = plan(kv, feeds, n),
+                         .gemm = &gemm_exact };
     struct job j = { .kv = kv };
 
     pass.pos = kv->pos;

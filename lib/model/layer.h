@@ -39,7 +39,7 @@ struct pass {
     const int *pos;     /* [T] */
     int T;
     void *scratch;      /* of a packed model: packed_scratch of a product's rows */
-    const struct gemm *gemm;    /* kind of products; NULL: exact */
+    const struct gemm *gemm;    /* kind of products, unless the model is packed */
 };
 
 /* x[T,C] = rows of the embedding. */

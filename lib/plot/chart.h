@@ -66,7 +66,8 @@ struct chart {
 };
 
 /* Prepares a zeroed chart to read `files` files for the fields "a,b+c,d*": a panel for each that a comma
- * sets apart, which several may share, as do those that a * finds; NULL: each kind's own. Returns 0, or -1: the list is wrong. */
+ * sets apart, which several may share, as do those that a * finds; NULL: each kind's own. Returns 0, or -1: the
+ * list is wrong. */
 int chart_open(struct chart *c, const char *fields, size_t files, struct err *err);
 
 /* Adds the records of a file ("-": stdin), which is called `name`. Returns 0, or -1 and *line. */

@@ -20,25 +20,6 @@ struct said {
     bool control;
 };
 
-static int read_sample(struct said *s, const json_t *rec, struct err *err) {
-    const json_t *sample, *answer;
-    const char *letter;
-    json_t *samples;
-
-    if (jsonl_array(rec, "samples", &samples, err)) return -1;
-    if (!json_array_size(samples)) return err_set(err, "\"samples\" is empty");
-    sample = json_array_get(samples, 0);
-    if (jsonl_string(sample, "text", &s->text, err)) return err_prefix(err, "sample 0");
-    answer = json_object_get(sample, "answer");
-    letter = json_string_value(answer);
-    s->answer = -1;
-    if (json_is_null(answer)) return 0;
-    if (!letter || letter[0] < 'A' || letter[0] >= 'A' + LETTERS || letter[1])
-        return err_set(err, "sample 0: \"answer\" is not the letter of a candidate or null");
-    s->answer = letter[0] - 'A';
-    return 0;
-}
-
 /* What was changed; nothing in the first run. */
 static int read_change(struct said *s, const json_t *rec, bool first, struct err *err) {
     json_t *mark;
@@ -108,7 +89,7 @@ static int take(struct faithful *f, struct faithful_run *run, const json_t *rec,
     size_t i = 0;
 
     if (jsonl_string(rec, "id", &s.id, err) || check_model(f, rec, err) || read_change(&s, rec, first, err) ||
-        read_sample(&s, rec, err) || (first ? enter_case(f, &i, s.id, err) : find_case(f, run, &i, &s, err)))
+        answer_first(rec, LETTERS, &s.text, &s.answer, err) || (first ? enter_case(f, &i, s.id, err) : find_case(f, run, &i, &s, err)))
         return -1;
     o = &run->of[i];
     if (o->there[s.control]) return err_set(err, "the case \"%.100s\" was read before", s.id);

@@ -35,9 +35,8 @@ struct stats_ratio {
 void stats_ratio_add(struct stats_ratio *r, double hits, double parts);
 
 /* The share, NaN without parts, and its interval: Wilson's, of as many single trials as say no less than these groups,
- * the share's binomial variance over the variance of a ratio of two sums (Cochran, Sampling Techniques, 1977, 6.4);
- * where all or no parts hit, and of one
- * group, a group with parts is one trial. */
+ * the share's binomial variance over the variance of a ratio of two sums (Cochran, Sampling Techniques, 1977, 6.4).
+ * Where all or no parts hit, or there is one group, a group with parts is one trial. */
 double stats_ratio_share(const struct stats_ratio *r, double *lo, double *hi);
 
 /* Exact McNemar test: the two-sided p of a fair coin that fell `wins` times on one side and

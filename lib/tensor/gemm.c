@@ -3,6 +3,8 @@
 
 #include <cblas.h>
 
+#include "tensor/rows.h"
+
 #ifdef REAL_DOUBLE
 #define GEMM cblas_dgemm
 #else
@@ -11,7 +13,7 @@
 
 enum {
     TILE = 384,                 /* most rows and columns of a product of OpenBLAS: what it packs is used so often */
-    LEAST_TILE = 64, LEAST_TASKS = 8
+    UNIT = 32, LEAST_TILE = 64, LEAST_TASKS = 8
 };
 
 struct product {
@@ -34,29 +36,20 @@ static int smaller(int a, int b) {
     return a < b ? a : b;
 }
 
-static int parts(int n, int size) {
-    return (n + size - 1) / size;
-}
-
-/* The size of the fewest parts that are alike, a multiple of 32. */
-static int part_size(int n) {
-    return (parts(n, parts(n, TILE)) + 31) / 32 * 32;
-}
-
 /* Tiles by the shape of c alone, large, but enough for some threads. */
 static void run_tiles(struct product *p, int rows, int cols, pool_task *task, struct pool *pool) {
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
 
-    p->row_tile = part_size(rows);
-    p->col_tile = part_size(cols);
-    while (parts(rows, p->row_tile) * parts(cols, p->col_tile) < LEAST_TASKS) {
+    p->row_tile = rows_alike(rows, TILE, UNIT);
+    p->col_tile = rows_alike(cols, TILE, UNIT);
+    while (rows_parts(rows, p->row_tile) * rows_parts(cols, p->col_tile) < LEAST_TASKS) {
         int *larger = p->row_tile < p->col_tile ? &p->col_tile : &p->row_tile;
 
         if (*larger <= LEAST_TILE) break;
         *larger /= 2;
     }
-    p->col_tiles = parts(cols, p->col_tile);
-    pool_run(pool, parts(rows, p->row_tile) * p->col_tiles, task, p);
+    p->col_tiles = rows_parts(cols, p->col_tile);
+    pool_run(pool, rows_parts(rows, p->row_tile) * p->col_tiles, task, p);
     pool_part(pool, before);
 }
 

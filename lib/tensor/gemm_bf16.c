@@ -4,6 +4,7 @@
 
 #include "tensor/bf16.h"
 #include "tensor/gemm.h"
+#include "tensor/rows.h"
 
 enum {
     TURN = 256, PAIRS = TURN / 2,       /* of a sum; rounded, a tile of a is in the second-level cache */
@@ -128,24 +129,17 @@ static void tile(void *ctx, int task, int worker) {
     }
 }
 
-/* The size of the fewest parts that are alike. */
-static int part_size(int n, int most, int unit) {
-    int parts = (n + most - 1) / most, size = (n + parts - 1) / parts;
-
-    return (size + unit - 1) / unit * unit;
-}
-
 static void run(struct product *p, struct pool *pool) {
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
     int rows;
 
     p->k = bf16_get();
-    p->rows = part_size(p->M, MOST_ROWS, BF16_ROWS);
-    p->columns = part_size(p->N, MOST_COLUMNS, PANEL);
-    rows = (p->M + p->rows - 1) / p->rows;
-    while (rows * ((p->N + p->columns - 1) / p->columns) < LEAST_TASKS && p->columns > PANEL)
-        p->columns = part_size(p->columns, p->columns - 1, PANEL);
-    p->tiles = (p->N + p->columns - 1) / p->columns;
+    p->rows = rows_alike(p->M, MOST_ROWS, BF16_ROWS);
+    p->columns = rows_alike(p->N, MOST_COLUMNS, PANEL);
+    rows = rows_parts(p->M, p->rows);
+    while (rows * rows_parts(p->N, p->columns) < LEAST_TASKS && p->columns > PANEL)
+        p->columns = rows_alike(p->columns, p->columns - 1, PANEL);
+    p->tiles = rows_parts(p->N, p->columns);
     pool_run(pool, rows * p->tiles, tile, p);
     pool_part(pool, before);
 }

@@ -6,6 +6,7 @@
 
 #include "tensor/gemm.h"
 #include "tensor/kernels.h"
+#include "tensor/rows.h"
 
 enum {
     K_TURN = 512,               /* a panel's part in the second-level cache: 64 KiB */
@@ -22,10 +23,6 @@ struct forward {
 
 static int smaller(int a, int b) {
     return a < b ? a : b;
-}
-
-static int panels_of(int N) {
-    return (N + GEMM_PANEL - 1) / GEMM_PANEL;
 }
 
 #ifdef REAL_DOUBLE
@@ -102,11 +99,9 @@ static void forward_tile(void *ctx, int task, int worker) {
 }
 
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
-    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = panels_of(N) };
+    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = rows_parts(N, GEMM_PANEL), .rows = rows_alike(M, ROWS, TILE) };
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
-    int parts = (M + ROWS - 1) / ROWS;
 
-    f.rows = parts ? ((M + parts - 1) / parts + TILE - 1) / TILE * TILE : 0;
-    pool_run(pool, parts * f.tiles, forward_tile, &f);
+    if (M) pool_run(pool, rows_parts(M, f.rows) * f.tiles, forward_tile, &f);
     pool_part(pool, before);
 }

@@ -33,16 +33,15 @@ enum { MAC_ROWS = 12 };
 enum { MAC_ROWS = 6 };
 #endif
 
-/* Rows are cut into tiles of like size: one row alone would wait for each of its sums. */
 static void tile_mac(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, size_t ldb,
                      int M, int N, int K) {
     typedef void mac(real *, size_t, const real *, size_t, size_t, const real *, size_t, int);
     static mac *const one[] = { ALL_MACS(1) }, *const two[] = { ALL_MACS(2) };
 
-    for (int tiles = (M + MAC_ROWS - 1) / MAC_ROWS, rows; tiles > 0; tiles--, M -= rows) {
+    for (int rows; M > 0; M -= rows) {
         int n = 0;
 
-        rows = (M + tiles - 1) / tiles;
+        rows = tile_rows(M, MAC_ROWS);
         for (; n + 2 * VL <= N; n += 2 * VL) two[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
         for (; n < N; n += VL) one[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
         c += rows * ldc;

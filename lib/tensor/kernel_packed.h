@@ -111,7 +111,6 @@ static void int8_group(struct packed_bytes *to, const real *x, int n) {
     inverse = most > PACKED_LEAST ? 127 / most : 0;
     for (int i = 0; i < PACKED_GROUP; i += VL) {
         bits q = to_bytes(vload(x + i), inverse);
-
         bytes b = __builtin_convertvector(q, bytes);
 
         sum += q;
@@ -182,13 +181,6 @@ enum { TILE_ROWS = 12 };
 enum { TILE_ROWS = 4 };
 #endif
 
-/* Rows of the next tile of so many that are left, so that none is much smaller than the others. */
-INLINE int tile_rows(int left) {
-    int tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
-
-    return (left + tiles - 1) / tiles;
-}
-
 static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K) {
     typedef void tile(real *, size_t, const input16 *, size_t, const uint16_t *, int);
     static tile *const tiles[] = { ALL_TILES(bf16_) };
@@ -196,7 +188,7 @@ static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel,
     const input16 *h = x;
 
     for (int m = 0, rows; m < M; m += rows) {
-        rows = tile_rows(M - m);
+        rows = tile_rows(M - m, TILE_ROWS);
         for (int n = 0; n < PACKED_COLS; n += 2 * VL)
             tiles[rows - 1](y + m * ldy + n, ldy, h + m * 2 * pairs, 2 * pairs, panel + 2 * n, (int)pairs);
     }
@@ -209,7 +201,7 @@ static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const s
     int groups = (K + PACKED_GROUP - 1) / PACKED_GROUP;
 
     for (int m = 0, rows; m < M; m += rows) {
-        rows = tile_rows(M - m);
+        rows = tile_rows(M - m, TILE_ROWS);
         for (int n = 0; n < PACKED_COLS; n += 2 * VL)
             tiles[rows - 1](y + m * ldy + n, ldy, x + (size_t)m * groups, panel, n, groups);
     }

@@ -70,6 +70,14 @@ INLINE real vmax_lane(vec v) {
     return v[0];
 }
 
+/* Rows of the next register tile, of at most `most`, where so many are left: none is much smaller than the
+ * others, since one row alone would wait for each of its sums. */
+INLINE int tile_rows(int left, int most) {
+    int tiles = (left + most - 1) / most;
+
+    return (left + tiles - 1) / tiles;
+}
+
 /* e^x within 2 ulp; 0 below -87.3, where floats lose precision; NaN stays NaN. x is cut at 88.3, so the
  * result is finite. Polynomial of Cephes' expf (Moshier). */
 INLINE vec vexp(vec x) {

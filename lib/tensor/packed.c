@@ -9,6 +9,7 @@
 
 enum {
     ROWS = 504,                 /* rows of y a task takes: whole register tiles of 12, 6, 4 and 3 */
+    EDGE_ROWS = 12,             /* and at a time where a panel goes beyond y */
     INPUT_ROWS = 4              /* rows that a task rounds */
 };
 
@@ -32,15 +33,7 @@ static size_t panel_bytes(enum packed_type type, int K) {
                                : k * PACKED_COLS * (type == PACKED_BF16 ? sizeof(uint16_t) : sizeof(real));
 }
 
-static int panels_of(int N) {
-    return (N + PACKED_COLS - 1) / PACKED_COLS;
-}
-
 /* Where column k of the panel's row j is. */
-static size_t fp32_place(int k, int j) {
-    return (size_t)k * PACKED_COLS + j;
-}
-
 static size_t bf16_place(int k, int j) {
     return ((size_t)k / 2 * PACKED_COLS + j) * 2 + k % 2;
 }
@@ -51,8 +44,7 @@ struct packing {
 };
 
 /* Weights are rounded as inputs are. */
-static void pack_halves(uint16_t *to, const real *row, int K, int j) {
-    const struct packed_kernels *k = packed_kernels_get();
+static void pack_halves(uint16_t *to, const struct packed_kernels *k, const real *row, int K, int j) {
     union { uint16_t half[PACKED_GROUP]; uint32_t word[PACKED_GROUP]; } in;
 
     for (int at = 0; at < K; at += PACKED_GROUP) {
@@ -64,11 +56,11 @@ static void pack_halves(uint16_t *to, const real *row, int K, int j) {
     }
 }
 
-static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
-    for (int k = 0; k < K; k += PACKED_GROUP, to++) {
+static void pack_bytes(struct packed_block *to, const struct packed_kernels *k, const real *row, int K, int j) {
+    for (int at = 0; at < K; at += PACKED_GROUP, to++) {
         struct packed_bytes group;
 
-        packed_kernels_get()->int8_input(&group, row + k, K - k < PACKED_GROUP ? K - k : PACKED_GROUP);
+        k->int8_input(&group, row + at, K - at < PACKED_GROUP ? K - at : PACKED_GROUP);
         to->scale[j] = group.scale;
         for (int i = 0; i < PACKED_GROUP; i++) to->q[i / 4][j][i % 4] = (uint8_t)(group.q[i] + 128);
     }
@@ -77,6 +69,7 @@ static void pack_bytes(struct packed_block *to, const real *row, int K, int j) {
 static void pack_panel(void *ctx, int task, int worker) {
     const struct packing *job = ctx;
     const struct packed_matrix *p = job->p;
+    const struct packed_kernels *k = packed_kernels_get();
     size_t bytes = panel_bytes(p->type, p->K), K = (size_t)p->K;
     char *panel = (char *)p->panels + (size_t)task * bytes;
     const real *w = job->w + (size_t)task * PACKED_COLS * K;
@@ -90,18 +83,18 @@ static void pack_panel(void *ctx, int task, int worker) {
     }
     memset(panel, 0, bytes);            /* a scale of zero makes any byte zero */
     for (int j = 0; j < rows; j++)
-        if (p->type == PACKED_BF16) pack_halves((uint16_t *)panel, w + j * K, p->K, j);
-        else pack_bytes((struct packed_block *)panel, w + j * K, p->K, j);
+        if (p->type == PACKED_BF16) pack_halves((uint16_t *)panel, k, w + j * K, p->K, j);
+        else pack_bytes((struct packed_block *)panel, k, w + j * K, p->K, j);
 }
 
 size_t packed_size(enum packed_type type, int N, int K) {
-    return (size_t)panels_of(N) * panel_bytes(type, K);
+    return (size_t)rows_parts(N, PACKED_COLS) * panel_bytes(type, K);
 }
 
 void packed_make(struct packed_matrix *p, enum packed_type type, const real *w, int N, int K, void *panels,
                  struct pool *pool) {
     *p = (struct packed_matrix){ .type = type, .N = N, .K = K, .panels = panels };
-    pool_run(pool, panels_of(N), pack_panel, &(struct packing){ p, w });
+    pool_run(pool, rows_parts(N, PACKED_COLS), pack_panel, &(struct packing){ p, w });
 }
 
 void packed_row(const struct packed_matrix *p, int n, real *row) {
@@ -115,7 +108,7 @@ void packed_row(const struct packed_matrix *p, int n, real *row) {
         const struct packed_block *b = &blocks[k / PACKED_GROUP];
         int i = k % PACKED_GROUP;
 
-        row[k] = p->type == PACKED_FP32 ? full[fp32_place(k, j)]
+        row[k] = p->type == PACKED_FP32 ? full[(size_t)k * PACKED_COLS + j]
                : p->type == PACKED_BF16 ? (real)bf16_widen(half[bf16_place(k, j)])
                                         : (real)((float)(b->q[i / 4][j][i % 4] - 128) * b->scale[j]);
     }
@@ -175,15 +168,15 @@ static void product_tile(void *ctx, int task, int worker) {
     const struct product *p = ctx;
     int N = p->w->N, panel = task % p->panels, n = panel * PACKED_COLS, begin = task / p->panels * ROWS;
     int end = p->M - begin < ROWS ? p->M : begin + ROWS;
-    real edge[12 * PACKED_COLS];
+    real edge[EDGE_ROWS * PACKED_COLS];
 
     (void)worker;
     if (N - n >= PACKED_COLS) {
         panel_rows(p, p->y + (size_t)begin * N + n, (size_t)N, begin, end - begin, panel);
         return;
     }
-    for (int m = begin; m < end; m += 12) {
-        int rows = end - m < 12 ? end - m : 12;
+    for (int m = begin; m < end; m += EDGE_ROWS) {
+        int rows = end - m < EDGE_ROWS ? end - m : EDGE_ROWS;
 
         panel_rows(p, edge, PACKED_COLS, m, rows, panel);
         for (int r = 0; r < rows; r++)
@@ -193,8 +186,8 @@ static void product_tile(void *ctx, int task, int worker) {
 
 void packed_forward(real *y, const real *x, const struct packed_matrix *w, int M, void *scratch, struct pool *pool) {
     struct product p = { .y = y, .x = x, .w = w, .k = packed_kernels_get(), .input = scratch,
-                         .stride = input_bytes(w->type, w->K), .M = M, .panels = panels_of(w->N) };
+                         .stride = input_bytes(w->type, w->K), .M = M, .panels = rows_parts(w->N, PACKED_COLS) };
 
     if (w->type != PACKED_FP32) rows_run(pool, M, INPUT_ROWS, round_rows, &p);
-    pool_run(pool, (M + ROWS - 1) / ROWS * p.panels, product_tile, &p);
+    pool_run(pool, rows_parts(M, ROWS) * p.panels, product_tile, &p);
 }

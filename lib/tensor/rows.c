@@ -19,6 +19,10 @@ int rows_parts(int n, int step) {
     return (n + step - 1) / step;
 }
 
+int rows_alike(int n, int most, int unit) {
+    return n ? rows_parts(rows_parts(n, rows_parts(n, most)), unit) * unit : 0;
+}
+
 void rows_run(struct pool *pool, int n, int step, rows_work *work, void *ctx) {
     struct job j = { .n = n, .step = step, .work = work, .ctx = ctx };
 

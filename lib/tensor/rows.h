@@ -15,4 +15,7 @@ void rows_run(struct pool *pool, int n, int step, rows_work *work, void *ctx);
 /* Number of those parts. */
 int rows_parts(int n, int step);
 
+/* The step of the fewest parts of at most `most` rows that are alike, a multiple of `unit`; 0 for n = 0. */
+int rows_alike(int n, int most, int unit);
+
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "io/jsonl.h"
+
 static const char *skip_blanks(const char *s) {
     while (isspace((unsigned char)*s)) s++;
     return s;
@@ -33,6 +35,25 @@ int answer_parse(const char *text, const char *prefix, const char *const *labels
         if (length && !strncmp(p, label, length) && !*skip_blanks(p + length)) return (int)k;
     }
     return -1;
+}
+
+int answer_first(const json_t *rec, int n, const char **text, int *answer, struct err *err) {
+    const json_t *sample, *field;
+    const char *letter;
+    json_t *samples;
+
+    if (jsonl_array(rec, "samples", &samples, err)) return -1;
+    if (!json_array_size(samples)) return err_set(err, "\"samples\" is empty");
+    sample = json_array_get(samples, 0);
+    if (jsonl_string(sample, "text", text, err)) return err_prefix(err, "sample 0");
+    field = json_object_get(sample, "answer");
+    letter = json_string_value(field);
+    *answer = -1;
+    if (json_is_null(field)) return 0;
+    if (!letter || letter[0] < 'A' || letter[0] >= 'A' + n || letter[1])
+        return err_set(err, "sample 0: \"answer\" is not the letter of a candidate or null");
+    *answer = letter[0] - 'A';
+    return 0;
 }
 
 /* Reads a number of at most three digits; returns 0 where there is none. */

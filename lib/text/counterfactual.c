@@ -23,24 +23,6 @@ static json_t *prompt(const struct counterfactual *f, const struct work *w, stru
     return prompt_record(w->rec, 0, f->t, &o, f->fits, f->ctx, err);
 }
 
-/* Reads the original sample. CF_MADE, CF_UNANSWERED or -1. */
-static int read_sample(struct work *w, const json_t *run, struct err *err) {
-    int n = (int)json_array_size(json_object_get(w->rec, "candidates"));
-    const json_t *sample;
-    const char *answer;
-    json_t *samples;
-
-    if (jsonl_array(run, "samples", &samples, err)) return -1;
-    if (!json_array_size(samples)) return err_set(err, "\"samples\" is empty");
-    sample = json_array_get(samples, 0);
-    if (jsonl_string(sample, "text", &w->text, err)) return err_prefix(err, "sample 0");
-    if (json_is_null(json_object_get(sample, "answer"))) return CF_UNANSWERED;
-    if (jsonl_string(sample, "answer", &answer, err)) return err_prefix(err, "sample 0");
-    w->chosen = answer[0] - 'A';
-    if (w->chosen >= 0 && w->chosen < n && !answer[1]) return CF_MADE;
-    return err_set(err, "sample 0: \"answer\" is not the letter of a candidate");
-}
-
 /* Fills `other` with those, but for the chosen one, whose chains are shown, in random order. Returns their number. */
 static int draw_others(int other[VIEW_MAX], const struct work *w, uint64_t seed) {
     const json_t *shown = json_object_get(w->original, "shown");
@@ -101,14 +83,15 @@ static int cut_short(json_t *made[2], const struct counterfactual *f, const stru
 int counterfactual_make(json_t *made[2], const struct counterfactual *f, const json_t *rec, const json_t *run,
                         struct err *err) {
     struct work w = { .rec = rec };
-    int r;
+    int n = (int)json_array_size(json_object_get(rec, "candidates")), r;
 
     made[0] = made[1] = NULL;
     w.original = prompt(f, &w, (struct prompt_edit){ EDIT_NONE, 0, 0 }, err);
     if (!w.original) return -1;
     if (!json_equal(json_object_get(w.original, "prompt"), json_object_get(run, "prompt")))
         r = err_set(err, "\"prompt\" is not what these options make of the case");
-    else r = read_sample(&w, run, err);
+    else r = answer_first(run, n, &w.text, &w.chosen, err);
+    if (!r && w.chosen < 0) r = CF_UNANSWERED;
     if (r < 0) err_prefix(err, "its rollout");
     if (r == CF_MADE) r = f->kind == COUNTERFACTUAL_EARLY ? cut_short(made, f, &w) : change_question(made, f, &w, err);
     for (int k = 0; k < 2 && r < 0; k++) {

@@ -125,20 +125,13 @@ int checkpoint_load(const struct rundir *r, const struct model *m, struct adamw 
     return bad;
 }
 
-/* The first option of `these` that `others` have not or otherwise; NULL: none. */
-static const char *first_other(const json_t *these, const json_t *others) {
+int checkpoint_same_options(const json_t *then, const json_t *now, struct err *err) {
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)these, name, value)
-        if (!json_equal(json_object_get(others, name), value)) return name;
-    return NULL;
-}
-
-int checkpoint_same_options(const json_t *then, const json_t *now, struct err *err) {
-    const char *name = first_other(now, then);
-
-    if (!name && !(name = first_other(then, now))) return 0;
-    return err_set(err, "this run was begun with another --%s; continue it with the same, or choose another folder",
-                   name);
+    json_object_foreach((json_t *)now, name, value)
+        if (!json_equal(json_object_get(then, name), value))
+            return err_set(err, "this run was begun with another --%s; continue it with the same, or choose "
+                                "another folder", name);
+    return 0;
 }

@@ -1,6 +1,7 @@
 /* tree — depth first, so that one block a level is enough. */
 #include "train/tree.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "train/adamw.h"
@@ -31,6 +32,7 @@ static struct span span_of(int n, int of, int first, int leaves) {
 static void run(const struct job *j, int first, int leaves, int level) {
     struct tree *t = j->t;
     struct span s = span_of(j->n, t->leaves, first, leaves);
+    bool left = s.from < s.half, right = s.half < s.to;
 
     if (leaves == 1) {
         if (level == t->n_grads) t->grad[t->n_grads++] = params_block(t->p);
@@ -38,10 +40,10 @@ static void run(const struct job *j, int first, int leaves, int level) {
         if (s.from < s.to) j->leaf(j->ctx, s.from, s.to, t->grad[level]);
         return;
     }
-    if (s.from < s.half) run(j, first, leaves / 2, level);
-    if (s.from < s.half && s.half == s.to) return;
-    run(j, first + leaves / 2, leaves / 2, level + (s.from < s.half));
-    if (s.from < s.half) grad_add(t->grad[level], t->grad[level + 1], t->p->n_block, t->pool);
+    if (left) run(j, first, leaves / 2, level);
+    if (left && !right) return;
+    run(j, first + leaves / 2, leaves / 2, level + left);
+    if (left) grad_add(t->grad[level], t->grad[level + 1], t->p->n_block, t->pool);
 }
 
 const real *tree_run(struct tree *t, int n, tree_leaf *leaf, void *ctx) {
