@@ -105,33 +105,51 @@ static real *take(struct layout *l, size_t n) {
     return p;
 }
 
-/* What a layer keeps for backward beside the stream that enters it. */
-static void lay_layer(const struct config *c, struct layout *l, struct acts *a, size_t rows) {
+/* Rows that the widest scratch is for: rows of neighbouring targets may recur. */
+static size_t most_rows(const struct decoder *d, size_t rows) {
+    return rows > (size_t)d->head.n_rows ? rows : (size_t)d->head.n_rows;
+}
+
+/* What a layer keeps for backward beside the stream that enters it: as far as its attention, and after. */
+static void lay_before(const struct config *c, struct layout *l, struct acts *a, size_t rows) {
     size_t qkv = rows * layer_qkv(c);
 
     a->rstd1 = take(l, rows);
-    a->rstd2 = take(l, rows);
     a->qkv = take(l, qkv);
     a->raw = c->qk_norm ? take(l, qkv) : a->qkv;
     a->att = take(l, rows * layer_q(c));
+}
+
+static void lay_after(const struct config *c, struct layout *l, struct acts *a, size_t rows) {
+    a->rstd2 = take(l, rows);
     a->mid = take(l, rows * c->hidden);
     a->gu = take(l, 2 * rows * c->intermediate);
 }
 
+static void lay_layer(const struct config *c, struct layout *l, struct acts *a, size_t rows, bool last) {
+    lay_before(c, l, a, rows);
+    if (!last) lay_after(c, l, a, rows);
+}
+
 static void lay_acts(struct decoder *d, struct layout *l, size_t rows) {
     const struct config *c = &d->m->cfg;
-    size_t C = rows * c->hidden;
-    struct acts shared = { .norm = take(l, C), .h = take(l, rows * c->intermediate) };
-    real *next = d->last = take(l, C);
+    size_t C = rows * c->hidden, some = (size_t)d->head.n_rows, most = most_rows(d, rows);
+    struct acts shared = { .norm = take(l, most * c->hidden), .h = take(l, most * c->intermediate) };
+    real *next = NULL;
 
-    if (d->recompute) lay_layer(c, l, &shared, rows);
+    d->some = shared;
+    d->some.x = take(l, some * c->hidden);
+    d->some.att = take(l, some * layer_q(c));
+    d->some.next = take(l, some * c->hidden);
+    lay_after(c, l, &d->some, some);
+    if (d->recompute) lay_layer(c, l, &shared, rows, c->layers == 1);
     for (int i = c->layers - 1; i >= 0; i--) {
         struct acts *a = &d->acts[i];
 
         *a = shared;
         a->next = next;
         a->x = next = take(l, C);
-        if (!d->recompute) lay_layer(c, l, a, rows);
+        if (!d->recompute) lay_layer(c, l, a, rows, i == c->layers - 1);
     }
     d->size_lse = rows * c->heads;
     d->lse = take(l, d->recompute ? d->size_lse : d->size_lse * c->layers);
@@ -143,9 +161,7 @@ static void lay_head(struct decoder *d, struct layout *l) {
     struct head *h = &d->head;
     size_t n = (size_t)h->chunk;
 
-    h->picked = take(l, n * c->hidden);
     h->norm = take(l, n * c->hidden);
-    h->dpicked = take(l, n * c->hidden);
     h->rstd = take(l, n);
     h->logits = take(l, n * c->vocab);
     h->lse = take(l, (size_t)h->n_rows);
@@ -155,19 +171,20 @@ static void lay_head(struct decoder *d, struct layout *l) {
 static void lay_back(struct decoder *d, struct layout *l, size_t rows) {
     const struct config *c = &d->m->cfg;
     struct back *b = &d->back;
-    size_t width = (size_t)(layer_qkv(c) + 2 * c->head_dim);
-    size_t summed = rows > (size_t)d->head.chunk ? rows : (size_t)d->head.chunk;
+    size_t width = (size_t)(layer_qkv(c) + 2 * c->head_dim), some = (size_t)d->head.n_rows, most = most_rows(d, rows);
 
     b->dx = take(l, rows * c->hidden);
-    b->dn = take(l, rows * c->hidden);
     b->datt = take(l, rows * layer_q(c));
     b->dqkv = take(l, rows * layer_qkv(c));
-    b->dgu = take(l, rows * 2 * c->intermediate);
-    b->dh = take(l, rows * c->intermediate);
+    b->some_dx = take(l, some * c->hidden);
+    b->some_datt = take(l, some * layer_q(c));
+    b->dn = take(l, most * c->hidden);
+    b->dgu = take(l, most * 2 * c->intermediate);
+    b->dh = take(l, most * c->intermediate);
     b->D = take(l, rows * c->heads);
     b->droot = take(l, d->root_at[d->n_seqs] * 2 * c->kv_heads * c->head_dim);
-    b->lora = take(l, lora_scratch(d->m, (int)rows));
-    b->sums = take(l, (summed / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
+    b->lora = take(l, lora_scratch(d->m, (int)most));
+    b->sums = take(l, (most / DECODER_SUM_PART + 1) * (width > (size_t)c->hidden ? width : (size_t)c->hidden));
 }
 
 /* Everything, as far as l->base says; l->used reals. */
@@ -215,15 +232,28 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
     struct attn_span *span = &d->spans[i];
 
     *span = (struct attn_span){ .start = s->start, .len = s->len, .root_start = root ? root->start : 0,
-                                .root_len = root ? root->len : 0 };
+                                .root_len = root ? root->len : 0, .skip = s->len };
     d->packed_at[i + 1] = d->packed_at[i] + (size_t)attn_blocks(span->root_len, span->root_len + s->len);
     d->root_at[i + 1] = d->root_at[i] + (size_t)span->root_len;
-    for (int r = 0; r < s->len; r++) d->pos[s->start + r] = span->root_len + r;
     for (int r = 0; r < s->len; r += PIECE_ROWS) {
         int n = s->len - r < PIECE_ROWS ? s->len - r : PIECE_ROWS;
 
         d->pieces = mem_grow(d->pieces, (size_t)d->n_pieces, &d->pieces_cap, sizeof *d->pieces);
         d->pieces[d->n_pieces++] = (struct piece){ .seq = i, .begin = r, .n = n };
+    }
+}
+
+/* The rows of each sequence before its first target. */
+static void plan_skips(struct decoder *d, const struct packed *in) {
+    int *seq_of = d->pos;       /* not written yet */
+
+    for (int i = 0; i < in->n_seqs; i++)
+        for (int r = 0; r < in->seqs[i].len; r++) seq_of[in->seqs[i].start + r] = i;
+    for (int t = 0; t < in->n_targets; t++) {
+        struct attn_span *s = &d->spans[seq_of[in->targets[t].row]];
+        int row = in->targets[t].row - s->start;
+
+        s->skip = row < s->skip ? row : s->skip;
     }
 }
 
@@ -256,6 +286,9 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
     d->n_pieces = 0;
     d->packed_at[0] = d->root_at[0] = 0;
     for (int i = 0; i < in->n_seqs; i++) plan_seq(d, in, i);
+    plan_skips(d, in);
+    for (int i = 0; i < in->n_seqs; i++)
+        for (int r = 0; r < in->seqs[i].len; r++) d->pos[in->seqs[i].start + r] = d->spans[i].root_len + r;
     for (int i = 0; i < in->n_tokens; i++) most = d->pos[i] > most ? d->pos[i] : most;
     plan_head(d, in);
     return most + 1;
@@ -276,10 +309,18 @@ size_t decoder_bytes(struct decoder *d, const struct packed *in) {
     return l.used * sizeof(real);
 }
 
+struct attn_span decoder_span(const struct decoder *d, int seq, int layer) {
+    struct attn_span span = d->spans[seq];
+
+    if (layer < d->m->cfg.layers - 1) span.skip = 0;
+    return span;
+}
+
 struct attention_job {
     struct decoder *d;
     const struct packed *in;
     const struct acts *a;
+    int layer;
     real *lse;
     struct attn_shape shape;
 };
@@ -302,21 +343,21 @@ static void pack_task(void *ctx, int task, int worker) {
 static void attend_task(void *ctx, int task, int worker) {
     const struct attention_job *j = ctx;
     const struct piece *p = &j->d->pieces[task / j->shape.kv_heads];
-    const struct attn_span *s = &j->d->spans[p->seq];
+    struct attn_span s = decoder_span(j->d, p->seq, j->layer);
     int kv = task % j->shape.kv_heads, group = j->shape.heads / j->shape.kv_heads, hs = j->shape.hs;
-    size_t row = (size_t)s->start + p->begin, ldq = (size_t)layer_qkv(&j->d->m->cfg);
+    size_t row = (size_t)s.start + p->begin, ldq = (size_t)layer_qkv(&j->d->m->cfg);
     size_t ldo = (size_t)j->shape.heads * hs, head = (size_t)kv * group;
     int parent = j->in->seqs[p->seq].parent;
     struct attn_keys keys = { .root = parent < 0 ? NULL : blocks_of(j->d, parent, kv),
-                              .root_blocks = s->root_len / ATTN_BLOCK,
+                              .root_blocks = s.root_len / ATTN_BLOCK,
                               .own = blocks_of(j->d, p->seq, kv) };
     struct attn_queries q = { .q = j->a->qkv + row * ldq + head * hs, .out = j->a->att + row * ldo + head * hs,
                               .lse = j->lse + row * j->shape.heads + head, .ldq = ldq, .ldo = ldo,
-                              .ldl = (size_t)j->shape.heads, .pos = s->root_len + p->begin, .n = p->n,
+                              .ldl = (size_t)j->shape.heads, .pos = s.root_len + p->begin, .n = p->n,
                               .group = group, .hs = hs };
 
     (void)worker;
-    attn_forward(&q, &keys);
+    if (p->begin + p->n > s.skip) attn_forward(&q, &keys);
 }
 
 real *decoder_lse(const struct decoder *d, int layer) {
@@ -325,13 +366,24 @@ real *decoder_lse(const struct decoder *d, int layer) {
 
 void decoder_attend(struct decoder *d, const struct packed *in, int layer) {
     const struct config *c = &d->m->cfg;
-    struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .lse = decoder_lse(d, layer),
+    struct attention_job j = { .d = d, .in = in, .a = &d->acts[layer], .layer = layer, .lse = decoder_lse(d, layer),
                                .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
     enum pool_part before = pool_part(d->pool, POOL_ATTENTION);
 
     pool_run(d->pool, in->n_seqs * c->kv_heads, pack_task, &j);
     pool_run(d->pool, d->n_pieces * c->kv_heads, attend_task, &j);
     pool_part(d->pool, before);
+}
+
+/* The last layer goes on from its attention with the head's rows alone. */
+static void last_rows(struct decoder *d) {
+    int last = d->m->cfg.layers - 1;
+    struct pass some = d->pass;
+
+    some.T = d->head.n_rows;
+    if (!some.T) return;
+    layer_pick(&d->pass, &d->acts[last], d->head.rows, some.T, &d->some);
+    layer_after(&some, last, &d->some);
 }
 
 void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
@@ -342,22 +394,21 @@ void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, 
     for (int l = 0; l < d->m->cfg.layers; l++) {
         layer_before(&d->pass, l, &d->acts[l]);
         decoder_attend(d, in, l);
-        layer_after(&d->pass, l, &d->acts[l]);
+        if (l < d->m->cfg.layers - 1) layer_after(&d->pass, l, &d->acts[l]);
     }
+    last_rows(d);
     pool_part(d->pool, POOL_LOSS);
     head_forward(d, in, logprob, entropy);
     pool_part(d->pool, before);
 }
 
-void decoder_logits(struct decoder *d, const int *rows, int n, real *logits) {
-    struct head *h = &d->head;
+void decoder_logits(struct decoder *d, real *logits) {
     size_t V = (size_t)d->m->cfg.vocab;
+    int begin;
 
-    h->resident = -1;
-    for (int i = 0; i < n; i += h->chunk) {
-        int some = n - i < h->chunk ? n - i : h->chunk;
+    for (int c = 0; c < head_chunks(d); c++) {
+        int n = head_logits(d, c, &begin);
 
-        layer_logits(&d->pass, d->last, rows + i, some, h->picked, NULL, h->norm, h->logits);
-        memcpy(logits + i * V, h->logits, some * V * sizeof *logits);
+        memcpy(logits + begin * V, d->head.logits, n * V * sizeof *logits);
     }
 }

@@ -71,8 +71,8 @@ void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, 
 void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,
                       const real *dentropy);
 
-/* Logits [n, vocab] of the given rows of the last forward. */
-void decoder_logits(struct decoder *d, const int *rows, int n, real *logits);
+/* Logits [rows, vocab] of the targets' rows of the last forward; neighbouring targets of one row have one. */
+void decoder_logits(struct decoder *d, real *logits);
 
 /* How many targets of the last forward were the most probable token of their row. */
 int decoder_hits(const struct decoder *d);

@@ -15,6 +15,8 @@ struct job {
     const struct kernels *k;
     const struct acts *a;
     const struct layer_offsets *o;
+    int layer, T;               /* rows of the activations and their gradients */
+    real *stream, *datt;        /* gradients of next, then of mid; of att */
     const real *dy, *x, *w, *rstd;
     real *dx, *dst;
     struct attn_grads attn;
@@ -69,10 +71,9 @@ static void swiglu_back_rows(void *ctx, int begin, int end, int part) {
 static void weight_backward(const struct job *j, real *grad, size_t at, enum proj first, int n, const real *dy,
                             int N, const real *x, int K) {
     struct decoder *d = j->d;
-    int T = j->in->n_tokens;
 
-    if (!d->m->lora) d->backward->backward_weight(grad + at, dy, N, x, T, N, K, d->pool);
-    else lora_backward(d->m, (int)(j->o - d->m->layers), first, n, grad, dy, N, x, T, d->back.lora, d->pool);
+    if (!d->m->lora) d->backward->backward_weight(grad + at, dy, N, x, j->T, N, K, d->pool);
+    else lora_backward(d->m, j->layer, first, n, grad, dy, N, x, j->T, d->back.lora, d->pool);
 }
 
 /* Where the gradient of what has no adapter goes; NULL: nowhere, it is frozen. */
@@ -86,24 +87,46 @@ static void norm_again(struct job *j, const real *x, const real *w, const real *
     j->w = w;
     j->rstd = rstd;
     j->dst = j->a->norm;
-    rows_run(j->d->pool, j->in->n_tokens, PART, norm_again_rows, j);
+    rows_run(j->d->pool, j->T, PART, norm_again_rows, j);
 }
 
-/* next = mid + down(silu(gate) up),  (gate, up) = norm2(mid) Wgu^T */
+/* next = mid + down(silu(gate) up),  (gate, up) = norm2(mid) Wgu^T;  mid = x + Wo att */
 static void mlp_backward(struct job *j, real *grad) {
     struct decoder *d = j->d;
     const struct back *b = &d->back;
     const struct config *c = &d->m->cfg;
     const real *data = d->m->p.data;
-    int T = j->in->n_tokens, C = c->hidden, F = c->intermediate;
+    int T = j->T, C = c->hidden, F = c->intermediate, Q = layer_q(c);
 
-    d->backward->backward_input(b->dh, b->dx, C, data + j->o->w_down, T, C, F, false, d->pool);
+    d->backward->backward_input(b->dh, j->stream, C, data + j->o->w_down, T, C, F, false, d->pool);
     rows_run(d->pool, T, PART, swiglu_back_rows, j);
-    weight_backward(j, grad, j->o->w_down, PROJ_DOWN, 1, b->dx, C, j->a->h, F);
+    weight_backward(j, grad, j->o->w_down, PROJ_DOWN, 1, j->stream, C, j->a->h, F);
     norm_again(j, j->a->mid, data + j->o->norm2, j->a->rstd2);
     weight_backward(j, grad, j->o->w_gate_up, PROJ_GATE, 2, b->dgu, 2 * F, j->a->norm, C);
     d->backward->backward_input(b->dn, b->dgu, 2 * F, data + j->o->w_gate_up, T, 2 * F, C, false, d->pool);
-    norm_backward(d, b->dx, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
+    norm_backward(d, j->stream, unadapted(d, grad, j->o->norm2), b->dn, j->a->mid, data + j->o->norm2, j->a->rstd2, T);
+    d->backward->backward_input(j->datt, j->stream, C, data + j->o->wo, T, C, Q, false, d->pool);
+    weight_backward(j, grad, j->o->wo, PROJ_O, 1, j->stream, C, j->a->att, Q);
+}
+
+/* The same of the last layer, for the head's rows; their gradients then go to where the rows are. */
+static void last_mlp_backward(const struct job *j, real *grad) {
+    const struct decoder *d = j->d;
+    const int *rows = d->head.rows;
+    struct job some = *j;
+    size_t C = (size_t)d->m->cfg.hidden, Q = (size_t)layer_q(&d->m->cfg), T = (size_t)j->T;
+
+    some.a = &d->some;
+    some.T = d->head.n_rows;
+    some.stream = d->back.some_dx;
+    some.datt = d->back.some_datt;
+    if (some.T) mlp_backward(&some, grad);
+    memset(j->stream, 0, T * C * sizeof *j->stream);
+    memset(j->datt, 0, T * Q * sizeof *j->datt);
+    for (int r = 0; r < some.T; r++) {
+        j->k->add(j->stream + rows[r] * C, some.stream + r * C, C);
+        j->k->add(j->datt + rows[r] * Q, some.datt + r * Q, Q);
+    }
 }
 
 /* Reals that a row of droot has. */
@@ -115,11 +138,12 @@ static size_t root_width(const struct job *j) {
 static void attention_task(void *ctx, int task, int worker) {
     const struct job *j = ctx;
     int seq = task / j->shape.kv_heads;
+    struct attn_span span = decoder_span(j->d, seq, j->layer);
     struct attn_grads grads = j->attn;
 
     (void)worker;
     if (j->in->seqs[seq].parent >= 0) grads.droot = j->d->back.droot + j->d->root_at[seq] * root_width(j);
-    attn_backward(&grads, &j->d->spans[seq], &j->shape, task % j->shape.kv_heads);
+    attn_backward(&grads, &span, &j->shape, task % j->shape.kv_heads);
 }
 
 /* Rows' keys and values get what the branches left for them, in order. */
@@ -179,9 +203,9 @@ static void qkv_back_rows(void *ctx, int begin, int end, int part) {
 static void qkv_backward(struct job *j, real *grad) {
     struct decoder *d = j->d;
     size_t width = (size_t)layer_qkv(&d->m->cfg), hs = (size_t)d->m->cfg.head_dim, all = width + 2 * hs;
-    int parts = rows_parts(j->in->n_tokens, SUM_PART);
+    int parts = rows_parts(j->T, SUM_PART);
 
-    rows_run(d->pool, j->in->n_tokens, SUM_PART, qkv_back_rows, j);
+    rows_run(d->pool, j->T, SUM_PART, qkv_back_rows, j);
     if (d->m->lora) return;
     if (j->o->bqkv != NO_TENSOR) add_sums(d, j->k, grad + j->o->bqkv, parts, all, 0, width);
     if (!d->m->cfg.qk_norm) return;
@@ -189,19 +213,17 @@ static void qkv_backward(struct job *j, real *grad) {
     add_sums(d, j->k, grad + j->o->k_norm, parts, all, width + hs, hs);
 }
 
-/* mid = x + Wo attention(qkv(norm1(x))) */
-static void attention_backward(struct job *j, real *grad, int layer) {
+/* att = attention(qkv(norm1(x))) */
+static void attention_backward(struct job *j, real *grad) {
     struct decoder *d = j->d;
     const struct back *b = &d->back;
     const struct config *c = &d->m->cfg;
     const real *data = d->m->p.data;
-    int T = j->in->n_tokens, C = c->hidden, Q = layer_q(c), W = layer_qkv(c);
+    int T = j->T, C = c->hidden, W = layer_qkv(c);
 
-    d->backward->backward_input(b->datt, b->dx, C, data + j->o->wo, T, C, Q, false, d->pool);
-    weight_backward(j, grad, j->o->wo, PROJ_O, 1, b->dx, C, j->a->att, Q);
     memset(b->dqkv, 0, (size_t)T * W * sizeof *b->dqkv);
     j->attn = (struct attn_grads){ .dout = b->datt, .out = j->a->att, .qkv = j->a->qkv,
-                                   .lse = decoder_lse(d, layer), .dqkv = b->dqkv, .D = b->D };
+                                   .lse = decoder_lse(d, j->layer), .dqkv = b->dqkv, .D = b->D };
     pool_part(d->pool, POOL_ATTENTION);
     pool_run(d->pool, j->in->n_seqs * c->kv_heads, attention_task, j);
     if (d->root_at[j->in->n_seqs]) rows_run(d->pool, T, PART, add_roots, j);
@@ -236,21 +258,25 @@ static void layer_again(struct decoder *d, const struct packed *in, int layer) {
 void decoder_backward(struct decoder *d, const struct packed *in, real *grad, const real *dlogprob,
                       const real *dentropy) {
     const struct config *c = &d->m->cfg;
-    struct job j = { .d = d, .in = in, .k = kernels_get(),
+    struct job j = { .d = d, .in = in, .k = kernels_get(), .T = in->n_tokens, .stream = d->back.dx, .datt = d->back.datt,
                      .shape = { .heads = c->heads, .kv_heads = c->kv_heads, .hs = c->head_dim } };
     enum pool_part before = pool_part(d->pool, POOL_LOSS);
 
     d->head.dlogprob = dlogprob;
     d->head.dentropy = dentropy;
-    memset(d->back.dx, 0, (size_t)in->n_tokens * c->hidden * sizeof *d->back.dx);
+    memset(d->back.some_dx, 0, (size_t)d->head.n_rows * c->hidden * sizeof *d->back.some_dx);
     head_backward(d, in, grad);
     pool_part(d->pool, POOL_ROWS);
-    for (int l = c->layers - 1; l >= 0; l--) {
-        j.a = &d->acts[l];
-        j.o = &d->m->layers[l];
-        if (d->recompute && l < c->layers - 1) layer_again(d, in, l);
-        mlp_backward(&j, grad);
-        attention_backward(&j, grad, l);
+    for (j.layer = c->layers - 1; j.layer >= 0; j.layer--) {
+        j.a = &d->acts[j.layer];
+        j.o = &d->m->layers[j.layer];
+        if (j.layer == c->layers - 1) {
+            last_mlp_backward(&j, grad);
+        } else {
+            if (d->recompute) layer_again(d, in, j.layer);
+            mlp_backward(&j, grad);
+        }
+        attention_backward(&j, grad);
     }
     if (!d->m->lora) {
         j.dst = grad + d->m->embed;

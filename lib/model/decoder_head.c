@@ -21,18 +21,19 @@ int head_chunks(const struct decoder *d) {
     return rows_parts(d->head.n_rows, d->head.chunk);
 }
 
-int head_chunk(const struct decoder *d, int chunk, int *begin) {
-    *begin = chunk * d->head.chunk;
-    return d->head.n_rows - *begin < d->head.chunk ? d->head.n_rows - *begin : d->head.chunk;
+/* The final stream from a head's row on. */
+static const real *head_stream(const struct decoder *d, int row) {
+    return d->some.next + (size_t)row * d->m->cfg.hidden;
 }
 
-/* Makes a chunk's logits, unless they are there. */
-static int chunk_logits(struct decoder *d, int chunk, int *begin) {
+int head_logits(struct decoder *d, int chunk, int *begin) {
     struct head *h = &d->head;
-    int n = head_chunk(d, chunk, begin);
+    int n;
 
+    *begin = chunk * h->chunk;
+    n = h->n_rows - *begin < h->chunk ? h->n_rows - *begin : h->chunk;
     if (h->resident != chunk)
-        layer_logits(&d->pass, d->last, h->rows + *begin, n, h->picked, h->rstd, h->norm, h->logits);
+        layer_logits(&d->pass, head_stream(d, *begin), n, h->rstd, h->norm, h->logits);
     h->resident = chunk;
     return n;
 }
@@ -69,7 +70,7 @@ void head_forward(struct decoder *d, const struct packed *in, real *logprob, rea
 
     d->head.hits = 0;
     for (int c = 0; c < head_chunks(d); c++) {
-        int n = chunk_logits(d, c, &j.begin);
+        int n = head_logits(d, c, &j.begin);
 
         rows_run(d->pool, n, ROWS, softmax_rows, &j);
     }
@@ -101,16 +102,13 @@ void head_backward(struct decoder *d, const struct packed *in, real *grad) {
     int C = m->cfg.hidden, V = m->cfg.vocab;
 
     for (int c = head_chunks(d) - 1; c >= 0; c--) {
-        int n = chunk_logits(d, c, &j.begin);
+        int n = head_logits(d, c, &j.begin);
 
         rows_run(d->pool, n, ROWS, softmax_back_rows, &j);
         h->resident = -1;
         if (!m->lora) d->backward->backward_weight(grad + m->head, h->logits, V, h->norm, n, V, C, d->pool);
         d->backward->backward_input(h->norm, h->logits, V, m->p.data + m->head, n, V, C, false, d->pool);
-        memset(h->dpicked, 0, (size_t)n * C * sizeof *h->dpicked);
-        norm_backward(d, h->dpicked, m->lora ? NULL : grad + m->norm, h->norm, h->picked, m->p.data + m->norm,
-                      h->rstd, n);
-        for (int r = 0; r < n; r++)
-            j.k->add(d->back.dx + (size_t)h->rows[j.begin + r] * C, h->dpicked + (size_t)r * C, (size_t)C);
+        norm_backward(d, d->back.some_dx + (size_t)j.begin * C, m->lora ? NULL : grad + m->norm, h->norm,
+                      head_stream(d, j.begin), m->p.data + m->norm, h->rstd, n);
     }
 }

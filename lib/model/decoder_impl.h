@@ -19,7 +19,7 @@ struct piece {
 struct head {
     int *rows, *first;          /* [n_rows], [n_rows + 1] of the targets */
     int n_rows, chunk, resident;        /* rows of a chunk; the chunk in `logits`, -1: none */
-    real *picked, *rstd, *norm, *dpicked, *logits;
+    real *rstd, *norm, *logits;
     real *lse, *H;              /* [n_rows] */
     const real *dlogprob, *dentropy;
     int hits;                   /* targets that were the most probable token */
@@ -28,6 +28,7 @@ struct head {
 /* Scratch of backward. */
 struct back {
     real *dx, *dn, *datt, *dqkv, *dgu, *dh, *D, *sums, *lora;
+    real *some_dx, *some_datt;  /* of the head's rows */
     real *droot;                /* of each branch, what its root's keys and values get */
 };
 
@@ -38,32 +39,36 @@ struct decoder {
     struct rope rope;
     struct pass pass;
     struct acts *acts;          /* [layers] */
+    struct acts some;           /* of the last layer after its attention, the head's rows alone */
     real *block;                /* all activations and scratch */
     size_t cap, ints_cap, spans_cap, pieces_cap;
     int *ints;                  /* pos, head rows and first */
     int *pos;
-    struct attn_span *spans;    /* [n_seqs] */
+    struct attn_span *spans;    /* [n_seqs], with what the last layer skips */
     size_t *packed_at;          /* [n_seqs + 1] blocks before each sequence's own */
     size_t *root_at;            /* [n_seqs + 1] rows of roots before each branch's, as many as it has of droot */
     struct piece *pieces;
     int n_pieces, n_seqs;
-    real *last, *lse, *packed;  /* final stream; lse [L,T,heads]; blocks of one layer */
+    real *lse, *packed;         /* [L,T,heads]; blocks of one layer */
     size_t size_lse;
     struct head head;
     struct back back;
     bool recompute;             /* layers share one set of activations but for x */
 };
 
-/* Rows of a chunk of logits and number of chunks. */
-int head_chunk(const struct decoder *d, int chunk, int *begin);
+/* Number of chunks of logits; makes those of one, unless they are there, and returns its rows. */
 int head_chunks(const struct decoder *d);
+int head_logits(struct decoder *d, int chunk, int *begin);
 
-/* Log-probabilities and entropies of the targets; their gradient into grad and back.dx. */
+/* Log-probabilities and entropies of the targets; their gradient into grad and back.some_dx. */
 void head_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy);
 void head_backward(struct decoder *d, const struct packed *in, real *grad);
 
 /* The attention of a layer: its keys and values are packed, its a->att and lse written. */
 void decoder_attend(struct decoder *d, const struct packed *in, int layer);
+
+/* A sequence in this layer: only the last one skips rows. */
+struct attn_span decoder_span(const struct decoder *d, int seq, int layer);
 
 /* Where a layer's lse lies. */
 real *decoder_lse(const struct decoder *d, int layer);

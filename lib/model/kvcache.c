@@ -48,8 +48,8 @@ struct kvcache {
     int n_pieces, chunk;
     real *block;
     size_t cap;
-    struct acts acts;
-    real *picked, *norm, *logits;
+    struct acts acts, some;             /* some: of the rows in `last`, after the last layer's attention */
+    real *norm, *logits;
     void *scratch;                      /* of products with packed weights */
 };
 
@@ -188,9 +188,9 @@ static void plan_memory(struct kvcache *kv, int T) {
 
     chunk = chunk < CHUNK_LEAST ? CHUNK_LEAST : chunk > CHUNK_MOST ? CHUNK_MOST : chunk;
     kv->chunk = chunk;
-    each = 4 * C + 2 + 2 * qkv + Q + 3 * F;
+    each = 4 * C + 2 + 2 * qkv + 2 * Q + 3 * F;
     scratch = scratch_reals(kv, T > chunk ? T : chunk);
-    need = scratch + rows * each + (size_t)chunk * (2 * C + c->vocab);
+    need = scratch + rows * each + (size_t)chunk * (C + c->vocab);
     if (need > kv->cap) {
         free(kv->block);
         kv->block = mem_aligned(need, sizeof *kv->block);
@@ -210,7 +210,9 @@ static void plan_memory(struct kvcache *kv, int T) {
     kv->acts.h = p, p += rows * F;
     kv->acts.rstd1 = p, p += rows;
     kv->acts.rstd2 = p, p += rows;
-    kv->picked = p, p += (size_t)chunk * C;
+    kv->some = kv->acts;
+    kv->some.x = kv->some.next = p, p += rows * C;
+    kv->some.att = p, p += rows * Q;
     kv->norm = p, p += (size_t)chunk * C;
     kv->logits = p;
 }
@@ -321,53 +323,62 @@ static void attend_task(void *ctx, int task, int worker) {
     attn_forward_branches(&q, keys.root, keys.root_blocks, branches);
 }
 
-/* The final stream of all rows of the feeds into acts.x. */
-static struct pass run_layers(struct kvcache *kv, const struct kv_feed *feeds, int n) {
-    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .T = plan(kv, feeds, n),
-                         .gemm = &gemm_exact };
-    struct job j = { .kv = kv };
+/* The rows of the feeds whose logits are asked for: all, or each feed's last. */
+static int wanted(struct kvcache *kv, const struct kv_feed *feeds, int n, bool all) {
+    int row = 0, k = 0;
 
-    pass.pos = kv->pos;
-    pass.scratch = kv->scratch;
-    layer_embed(&pass, kv->tokens, kv->acts.x);
-    for (j.layer = 0; j.layer < kv->m->cfg.layers; j.layer++) {
-        layer_before(&pass, j.layer, &kv->acts);
-        pool_run(kv->pool, kv->n_pieces * kv->m->cfg.kv_heads, store_task, &j);
-        pool_run(kv->pool, kv->n_pieces * kv->m->cfg.kv_heads, attend_task, &j);
-        layer_after(&pass, j.layer, &kv->acts);
+    for (int i = 0; i < n; i++) {
+        for (int r = all ? 0 : feeds[i].n - 1; r < feeds[i].n; r++) kv->last[k++] = row + r;
+        row += feeds[i].n;
     }
-    for (int i = 0; i < n; i++) kv->seqs[feeds[i].id].len += feeds[i].n;
-    return pass;
+    return k;
 }
 
-static void write_logits(struct kvcache *kv, const struct pass *pass, const int *rows, int n, real *logits) {
-    size_t V = (size_t)kv->m->cfg.vocab;
+/* From the last layer's attention to the logits of the first n rows in `last`. */
+static void write_logits(struct kvcache *kv, const struct pass *pass, int n, real *logits) {
+    const struct config *c = &kv->m->cfg;
+    size_t V = (size_t)c->vocab;
+    struct pass some = *pass;
 
+    some.T = n;
+    layer_pick(pass, &kv->acts, kv->last, n, &kv->some);
+    layer_after(&some, c->layers - 1, &kv->some);
     for (int i = 0; i < n; i += kv->chunk) {
-        int some = n - i < kv->chunk ? n - i : kv->chunk;
+        int rows = n - i < kv->chunk ? n - i : kv->chunk;
 
-        layer_logits(pass, kv->acts.x, rows + i, some, kv->picked, NULL, kv->norm, kv->logits);
-        memcpy(logits + i * V, kv->logits, some * V * sizeof *logits);
+        layer_logits(pass, kv->some.next + (size_t)i * c->hidden, rows, NULL, kv->norm, kv->logits);
+        memcpy(logits + i * V, kv->logits, rows * V * sizeof *logits);
     }
+}
+
+static void feed(struct kvcache *kv, const struct kv_feed *feeds, int n, bool all, real *logits) {
+    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .gemm = &gemm_exact };
+    int layers = kv->m->cfg.layers, tasks;
+    struct job j = { .kv = kv };
+
+    if (n < 1) return;
+    pass.T = plan(kv, feeds, n);
+    pass.pos = kv->pos;
+    pass.scratch = kv->scratch;
+    tasks = kv->n_pieces * kv->m->cfg.kv_heads;
+    layer_embed(&pass, kv->tokens, kv->acts.x);
+    for (j.layer = 0; j.layer < layers; j.layer++) {
+        layer_before(&pass, j.layer, &kv->acts);
+        pool_run(kv->pool, tasks, store_task, &j);
+        if (j.layer == layers - 1 && !logits) break;
+        pool_run(kv->pool, tasks, attend_task, &j);
+        if (j.layer < layers - 1) layer_after(&pass, j.layer, &kv->acts);
+    }
+    for (int i = 0; i < n; i++) kv->seqs[feeds[i].id].len += feeds[i].n;
+    if (logits) write_logits(kv, &pass, wanted(kv, feeds, n, all), logits);
 }
 
 void kvcache_feed(struct kvcache *kv, const struct kv_feed *feeds, int n, real *logits) {
-    struct pass pass;
-    int row = 0;
-
-    if (n < 1) return;
-    pass = run_layers(kv, feeds, n);
-    for (int i = 0; i < n; i++) kv->last[i] = (row += feeds[i].n) - 1;
-    if (logits) write_logits(kv, &pass, kv->last, n, logits);
+    feed(kv, feeds, n, false, logits);
 }
 
 void kvcache_feed_all(struct kvcache *kv, const struct kv_feed *feeds, int n, real *logits) {
-    struct pass pass;
-
-    if (n < 1) return;
-    pass = run_layers(kv, feeds, n);
-    for (int i = 0; i < pass.T; i++) kv->last[i] = i;
-    write_logits(kv, &pass, kv->last, pass.T, logits);
+    feed(kv, feeds, n, true, logits);
 }
 
 real kvcache_logprob(const real *logits, int vocab, int token) {

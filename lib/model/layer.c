@@ -66,7 +66,7 @@ static void norm_rows(void *ctx, int begin, int end, int part) {
     size_t at = (size_t)begin * c->hidden;
 
     (void)part;
-    j->k->rmsnorm_forward(j->dst + at, j->rstd + begin, j->src + at, j->weight, end - begin, c->hidden,
+    j->k->rmsnorm_forward(j->dst + at, j->rstd ? j->rstd + begin : NULL, j->src + at, j->weight, end - begin, c->hidden,
                           (size_t)c->hidden, (real)c->norm_eps);
 }
 
@@ -159,21 +159,25 @@ void layer_after(const struct pass *p, int layer, const struct acts *a) {
 static void pick_rows(void *ctx, int begin, int end, int part) {
     const struct job *j = ctx;
     const struct config *c = &j->p->m->cfg;
-    size_t C = (size_t)c->hidden;
+    size_t C = (size_t)c->hidden, Q = (size_t)layer_q(c);
 
     (void)part;
-    for (int r = begin; r < end; r++)
-        memcpy(j->dst2 + r * C, j->src + (size_t)j->rows[r] * C, C * sizeof *j->dst2);
-    j->k->rmsnorm_forward(j->dst + begin * C, j->rstd ? j->rstd + begin : NULL, j->dst2 + begin * C, j->weight,
-                          end - begin, (int)C, C, (real)c->norm_eps);
+    for (int r = begin; r < end; r++) {
+        memcpy(j->dst + r * C, j->a->x + (size_t)j->rows[r] * C, C * sizeof *j->dst);
+        memcpy(j->dst2 + r * Q, j->a->att + (size_t)j->rows[r] * Q, Q * sizeof *j->dst2);
+    }
 }
 
-void layer_logits(const struct pass *p, const real *x, const int *rows, int n, real *picked, real *rstd,
-                  real *norm, real *logits) {
-    const struct model *m = p->m;
-    struct job j = { .p = p, .k = kernels_get(), .src = x, .rows = rows, .dst2 = picked, .dst = norm,
-                     .rstd = rstd, .weight = m->p.data + m->norm };
+void layer_pick(const struct pass *p, const struct acts *a, const int *rows, int n, struct acts *some) {
+    struct job j = { .p = p, .a = a, .rows = rows, .dst = some->x, .dst2 = some->att };
 
     rows_run(p->pool, n, PART, pick_rows, &j);
+}
+
+void layer_logits(const struct pass *p, const real *x, int n, real *rstd, real *norm, real *logits) {
+    const struct model *m = p->m;
+    struct job j = { .p = p, .k = kernels_get(), .src = x, .dst = norm, .rstd = rstd, .weight = m->p.data + m->norm };
+
+    rows_run(p->pool, n, PART, norm_rows, &j);
     product(p, logits, norm, m->head, m->packing ? m->packing->head : NULL, n, m->cfg.vocab, m->cfg.hidden);
 }

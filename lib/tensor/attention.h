@@ -51,9 +51,10 @@ void attn_forward_branches(const struct attn_queries *a, const real *root, int r
                            const struct attn_branch *branches);
 
 /* Packed rows: qkv[T, (heads + 2 kv_heads) * hs] holds each row's queries, keys, values. A sequence of
- * `len` rows from `start` on goes on after `root_len` rows from `root_start` on (0: none). */
+ * `len` rows from `start` on goes on after `root_len` rows from `root_start` on (0: none). Results of its first `skip`
+ * rows are not wanted. */
 struct attn_span {
-    int start, len, root_start, root_len;
+    int start, len, root_start, root_len, skip;
 };
 struct attn_shape {
     int heads, kv_heads, hs;

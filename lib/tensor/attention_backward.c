@@ -132,7 +132,7 @@ static void give_key(struct work *w, int p, const real *dk, const real *dv) {
 
 /* D = sum(dO O) of the span's queries. */
 static void output_sums(struct work *w) {
-    for (int r = 0; r < w->span->len; r++)
+    for (int r = w->span->skip; r < w->span->len; r++)
         for (int g = 0; g < w->group; g++) {
             size_t row = (size_t)w->span->start + r;
             size_t at = row * w->lo + (size_t)(w->head + g) * w->hs;
@@ -151,7 +151,7 @@ void attn_backward(const struct attn_grads *a, const struct attn_span *span,
     for (int base = 0; base < end; base += ATTN_BLOCK) {
         int keys = end - base < ATTN_BLOCK ? end - base : ATTN_BLOCK;
         int n = span->len * w.group;
-        int first = base > span->root_len ? (base - span->root_len) * w.group : 0;
+        int row = base - span->root_len, first = (row > span->skip ? row : span->skip) * w.group;
 
         load_block(&w, base, base + keys);
         for (; first < n; first += TILE) tile_backward(&w, first, n - first < TILE ? n - first : TILE, base, keys);

@@ -101,6 +101,21 @@ static UNUSED_OK void fixture_batch_free(struct fixture_batch *b) {
     free(b->starts);
 }
 
+/* Logits [n, vocab] of these rows of the batch, each named once, by a forward of their own. */
+static UNUSED_OK void fixture_logits(struct decoder *d, const struct packed *in, const int *rows, int n, real *logits) {
+    struct target *targets = calloc((size_t)n, sizeof *targets);
+    real *logprob = calloc((size_t)n, sizeof *logprob);
+    struct packed all = *in;
+
+    for (int i = 0; i < n; i++) targets[i].row = rows[i];
+    all.targets = targets;
+    all.n_targets = n;
+    decoder_forward(d, &all, logprob, NULL);
+    decoder_logits(d, logits);
+    free(targets);
+    free(logprob);
+}
+
 /* The number obj.group.name, or obj.name when group is NULL; texts are read as numbers. */
 static UNUSED_OK double fixture_number(const json_t *obj, const char *group, const char *name) {
     const json_t *v = json_object_get(group ? json_object_get(obj, group) : obj, name);
