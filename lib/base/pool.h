@@ -1,8 +1,8 @@
 /* pool — threads over tiles fixed by shape.
  *
- * A job is cut into `n` tasks whose number and borders depend on the shape of the data alone, never
- * on the number of threads; each task writes its own part of the output. So results have the same
- * bits with any number of threads. Idle threads spin for a moment, then sleep. */
+ * A job is cut into `n` tasks, each of which writes its own part of the output. Their number and borders depend on
+ * the shape of the data alone, or, where they depend on the number of threads, leave every element's bits alone. So
+ * results have the same bits with any number of threads. Idle threads spin for a moment, then sleep. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 

@@ -1,4 +1,4 @@
-/* decoder_impl — what decoder.c, decoder_head.c and decoder_backward.c share. */
+/* decoder_impl — what decoder.c and decoder_{plan,head,backward}.c share. */
 #ifndef MODEL_DECODER_IMPL_H
 #define MODEL_DECODER_IMPL_H
 
@@ -55,6 +55,9 @@ struct decoder {
     struct back back;
     bool recompute;             /* layers share one set of activations but for x */
 };
+
+/* Where everything of this input lies, and the pass over it. */
+void decoder_plan(struct decoder *d, const struct packed *in);
 
 /* Number of chunks of logits; makes those of one, unless they are there, and returns its rows. */
 int head_chunks(const struct decoder *d);

@@ -1,5 +1,5 @@
 /* gemm_bf16 — a task makes a tile of c, in turns along the sum: it rounds its rows of a, then panel by panel of its
- * columns those of b, and multiplies. */
+ * columns those of b, and multiplies. Where tiles end between the last whole blocks changes no element's sum. */
 #include <string.h>
 
 #include "tensor/bf16.h"
@@ -9,7 +9,8 @@
 enum {
     TURN = 256, PAIRS = TURN / 2,       /* of a sum; rounded, a tile of a is in the second-level cache */
     MOST_ROWS = 768, MOST_COLUMNS = 512,        /* of a tile */
-    LEAST_TASKS = 8, PANEL = BF16_COLUMNS
+    THREAD_TASKS = 2,                   /* at least, for each thread: a tile's rows are rounded again for the next */
+    PANEL = BF16_COLUMNS
 };
 
 /* Where element (i, k) of a factor lies, k along the sum: at i*ld + k (along), or at i + k*ld. */
@@ -137,7 +138,7 @@ static void run(struct product *p, struct pool *pool) {
     p->rows = rows_alike(p->M, MOST_ROWS, BF16_ROWS);
     p->columns = rows_alike(p->N, MOST_COLUMNS, PANEL);
     rows = rows_parts(p->M, p->rows);
-    while (rows * rows_parts(p->N, p->columns) < LEAST_TASKS && p->columns > PANEL)
+    while (rows * rows_parts(p->N, p->columns) < THREAD_TASKS * pool_threads(pool) && p->columns > PANEL)
         p->columns = rows_alike(p->columns, p->columns - 1, PANEL);
     p->tiles = rows_parts(p->N, p->columns);
     pool_run(pool, rows * p->tiles, tile, p);

@@ -242,7 +242,7 @@ static void check_padding(struct config c, struct pool *pool) {
 /* Logits are made in chunks of rows, few of a wide vocabulary: all targets at once give the sum of
  * what they give a few at a time. */
 static void check_chunks(struct config c, struct pool *pool) {
-    enum { WIDE = 350000, FEW = 40 };
+    enum { WIDE = 700000, FEW = 40 };
     struct model *m;
     struct batch b;
     real *all, *sum;
