@@ -133,8 +133,8 @@ measure() {
     read -r "${stage}_rate" < "$top/rate.$stage"
 }
 
-# plan NAME: steps of SFT, by its passes over the traces, in at most a third of the time; of RL, in what is left; and of
-# SFT that goes on for as long.
+# plan NAME: OUT/plan.NAME, steps of SFT, by its passes over the traces, in at most a third of the time; of RL, in what is
+# left; and of SFT that goes on for as long.
 plan() {
     [ -e "$top/plan.$1" ] || {
         awk -v sft="$sft_rate" -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" -v nrl="$(stages rl)" \
@@ -148,7 +148,6 @@ plan() {
             }' > "$top/plan.tmp"
         mv "$top/plan.tmp" "$top/plan.$1"
     }
-    read -r sft_steps rl_steps continued_steps < "$top/plan.$1"
 }
 
 # supervised VARIANT: the stage of SFT, on the first of its prompts.
@@ -158,6 +157,7 @@ supervised() {
     measure sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads \
         "$out/traces.$1.jsonl"
     plan sft
+    read -r sft_steps _ < "$top/plan.sft"
     train models/sft.$1 base traces.$1.jsonl --steps $sft_steps --lr $lr $threads
 }
 
@@ -279,6 +279,7 @@ for seed in $seeds; do
     supervised chain
     measure rl 3 loop 3 models/sft.chain train.chain.jsonl probe/rl --prob 0
     plan all
+    read -r _ rl_steps continued_steps < "$top/plan.all"
     for name in $arms; do arm $name; done
 done
 {

@@ -5,6 +5,9 @@ load helpers
 setup_file() {
     load helpers
     options
+    # The plan of SFT also names steps of RL, which nobody takes: there is time for two.
+    mkdir "$BATS_FILE_TMPDIR/whole"
+    echo 12 9 9 > "$BATS_FILE_TMPDIR/whole/plan.sft"
     SEEDS="1 2" OUT=$BATS_FILE_TMPDIR/whole "$BATS_TEST_DIRNAME/../pipelines/ablations.sh" > "$BATS_FILE_TMPDIR/table" 2> "$BATS_FILE_TMPDIR/notes"
 }
 
@@ -29,7 +32,7 @@ options() {
         and all(.[] | select(.model != "full"); .test | .against == "full" and (.p <= .p_holm) and (.ndcg5_p <= .ndcg5_p_holm)
                 and .difference >= .lo and .difference <= .hi)
         and all(.[] | select(.model | test("^(full|no-chains|no-mask-order|swapped|dense-only)$"));
-                (.rl_steps | . >= 2) and has("kl") and has("format") and has("entropy") and .valid >= 0 and .spoken.hr1 >= 0)' "$whole/report.jsonl"
+                .rl_steps == 2 and has("kl") and has("format") and has("entropy") and .valid >= 0 and .spoken.hr1 >= 0)' "$whole/report.jsonl"
     [ "$(wc -l < "$BATS_FILE_TMPDIR/table")" = $((1 + 3 * 16)) ]
     # What every arm shares is made once.
     [ "$(grep -c 'seed-1/models/sft.chain --batch' "$BATS_FILE_TMPDIR/notes")" = 1 ]

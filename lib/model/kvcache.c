@@ -15,7 +15,8 @@
 
 enum {
     PIECE_ROWS = 64,            /* rows of a task of attention, */
-    PIECE_BRANCHES = 12,        /* and of one over branches */
+    PIECE_BRANCHES = 12,        /* and, at most, of one over branches: fewer where threads would have less than */
+    THREAD_TASKS = 3,           /* so many tasks each */
     CHUNK_REALS = 1 << 22, CHUNK_LEAST = 48, CHUNK_MOST = 1024      /* logits computed at a time */
 };
 
@@ -46,6 +47,7 @@ struct kvcache {
     struct piece *pieces;
     size_t ints_cap, pieces_cap;
     int n_pieces, chunk;
+    int piece_branches;         /* most of a piece */
     real *block;
     size_t cap;
     struct acts acts, some;             /* some: of the rows in `last`, after the last layer's attention */
@@ -226,7 +228,7 @@ static void add_piece(struct kvcache *kv, int row, int n, bool branches) {
 static bool joins(const struct kvcache *kv, int root, int row) {
     const struct piece *p = kv->n_pieces ? &kv->pieces[kv->n_pieces - 1] : NULL;
 
-    return p && p->branches && p->n < PIECE_BRANCHES && kv->seqs[kv->ids[row - 1]].root == root;
+    return p && p->branches && p->n < kv->piece_branches && kv->seqs[kv->ids[row - 1]].root == root;
 }
 
 static void plan_feed(struct kvcache *kv, const struct kv_feed *f, int row) {
@@ -244,6 +246,15 @@ static void plan_feed(struct kvcache *kv, const struct kv_feed *f, int row) {
     else add_piece(kv, row, 1, true);
 }
 
+/* Branches of a piece, of so many in all. */
+static int piece_branches(const struct kvcache *kv, int branches) {
+    int threads = pool_threads(kv->pool), most;
+
+    if (threads == 1) return PIECE_BRANCHES;
+    most = branches * kv->m->cfg.kv_heads / (THREAD_TASKS * threads);
+    return most < 1 ? 1 : most < PIECE_BRANCHES ? most : PIECE_BRANCHES;
+}
+
 /* Lays out the rows of all feeds; returns how many. */
 static int plan(struct kvcache *kv, const struct kv_feed *feeds, int n) {
     size_t T = 0;
@@ -258,6 +269,7 @@ static int plan(struct kvcache *kv, const struct kv_feed *feeds, int n) {
     kv->ids = kv->pos + kv->ints_cap;
     kv->last = kv->ids + kv->ints_cap;
     kv->n_pieces = 0;
+    kv->piece_branches = piece_branches(kv, n);
     for (int i = 0; i < n; i++) {
         const struct sequence *s = &kv->seqs[feeds[i].id];
         int end = s->before + s->len + feeds[i].n;
