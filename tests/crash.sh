@@ -102,12 +102,17 @@ step() {
     mv "$dir/$name.tmp" "$dir/$name"
 }
 
+# once OUTPUT COMMAND...: unless its output is there, whole as it is; a kill may come between its last word and its end.
+once() {
+    [ -e "$1" ] || exec "${@:2}"
+}
+
 # What is left of the road in $dir.
 road() {
     step chains chainsample --quiet --negatives 5 --limit 20 "$tmp/graph" &&
         step prompts maskprompt --levels --template compact "$dir/chains" &&
         step tokenizer bpe-train --quiet --vocab 400 "$dir/prompts" &&
-        step base model-init --quiet --tokenizer "$dir/tokenizer" --hidden 32 --layers 2 --heads 2 -o "$dir/base.d" &&
+        step base once "$dir/base.d" model-init --quiet --tokenizer "$dir/tokenizer" --hidden 32 --layers 2 --heads 2 -o "$dir/base.d" &&
         step traces trace --quiet --guided --command "$tmp/teacher" --cache "$dir/traces.d" --jobs 1 "$dir/prompts" &&
         step kept tracefilter --quiet "$dir/traces" &&
         step sft sft-train -m "$dir/base.d" -o "$dir/sft.d" --steps 24 --batch 8 --lr 0.01 --save-every 2 "$dir/kept" &&
