@@ -133,18 +133,18 @@ measure() {
     read -r "${stage}_rate" < "$top/rate.$stage"
 }
 
-# plan NAME: OUT/plan.NAME, steps of SFT, by its passes over the traces, in at most a third of the time; of RL, in what is
-# left; and of SFT that goes on for as long.
+# plan NAME: OUT/plan.sft, steps of SFT, by its passes over the traces, in at most a third of the time; or OUT/plan.rl, those
+# of RL, in what is left, and of SFT that goes on for as long.
 plan() {
     [ -e "$top/plan.$1" ] || {
-        awk -v sft="$sft_rate" -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" -v nrl="$(stages rl)" \
+        awk -v name="$1" -v sft="$sft_rate" -v rl="${rl_rate-1}" -v minutes="${MINUTES-75}" -v nsft="$(stages sft)" -v nrl="$(stages rl)" \
             -v passes=$((${EPOCHS-8} * ${TRACES-300} / batch)) 'function most(n, least) { return n > least ? int(n) : least }
             BEGIN {
                 seconds = 0.85 * 60 * minutes
                 steps = most(seconds / 3 / nsft / sft, 10)
                 if (passes < steps) steps = passes
                 iterations = most((seconds - nsft * sft * steps) / nrl / rl, 2)
-                print steps, iterations, most(iterations * rl / sft, 1)
+                if (name == "sft") print steps; else print iterations, most(iterations * rl / sft, 1)
             }' > "$top/plan.tmp"
         mv "$top/plan.tmp" "$top/plan.$1"
     }
@@ -157,7 +157,7 @@ supervised() {
     measure sft 10 sft-train -m "$out/base" -o "$out/probe/sft" --batch $batch --steps 10 $threads \
         "$out/traces.$1.jsonl"
     plan sft
-    read -r sft_steps _ < "$top/plan.sft"
+    read -r sft_steps < "$top/plan.sft"
     train models/sft.$1 base traces.$1.jsonl --steps $sft_steps --lr $lr $threads
 }
 
@@ -278,8 +278,8 @@ for seed in $seeds; do
     prepare
     supervised chain
     measure rl 3 loop 3 models/sft.chain train.chain.jsonl probe/rl --prob 0
-    plan all
-    read -r _ rl_steps continued_steps < "$top/plan.all"
+    plan rl
+    read -r rl_steps continued_steps < "$top/plan.rl"
     for name in $arms; do arm $name; done
 done
 {

@@ -5,9 +5,6 @@ load helpers
 setup_file() {
     load helpers
     options
-    # The plan of SFT also names steps of RL, which nobody takes: there is time for two.
-    mkdir "$BATS_FILE_TMPDIR/whole"
-    echo 12 9 9 > "$BATS_FILE_TMPDIR/whole/plan.sft"
     SEEDS="1 2" OUT=$BATS_FILE_TMPDIR/whole "$BATS_TEST_DIRNAME/../pipelines/ablations.sh" > "$BATS_FILE_TMPDIR/table" 2> "$BATS_FILE_TMPDIR/notes"
 }
 

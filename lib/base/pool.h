@@ -1,4 +1,4 @@
-/* pool — threads over tiles fixed by shape.
+/* pool — threads over tiles.
  *
  * A job is cut into `n` tasks, each of which writes its own part of the output. Their number and borders depend on
  * the shape of the data alone, or, where they depend on the number of threads, leave every element's bits alone. So

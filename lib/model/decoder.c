@@ -150,28 +150,18 @@ void decoder_attend(struct decoder *d, const struct packed *in, int layer) {
     pool_part(d->pool, before);
 }
 
-/* The last layer goes on from its attention with the head's rows alone. */
-static void last_rows(struct decoder *d) {
-    int last = d->m->cfg.layers - 1;
-    struct pass some = d->pass;
-
-    some.T = d->head.n_rows;
-    if (!some.T) return;
-    layer_pick(&d->pass, &d->acts[last], d->head.rows, some.T, &d->some);
-    layer_after(&some, last, &d->some);
-}
-
 void decoder_forward(struct decoder *d, const struct packed *in, real *logprob, real *entropy) {
     enum pool_part before = pool_part(d->pool, POOL_ROWS);
+    int last = d->m->cfg.layers - 1;
 
     decoder_plan(d, in);
     layer_embed(&d->pass, in->tokens, d->acts[0].x);
-    for (int l = 0; l < d->m->cfg.layers; l++) {
+    for (int l = 0; l <= last; l++) {
         layer_before(&d->pass, l, &d->acts[l]);
         decoder_attend(d, in, l);
-        if (l < d->m->cfg.layers - 1) layer_after(&d->pass, l, &d->acts[l]);
+        if (l < last) layer_after(&d->pass, l, &d->acts[l]);
     }
-    last_rows(d);
+    layer_after_rows(&d->pass, last, &d->acts[last], d->head.rows, d->head.n_rows, &d->some);
     pool_part(d->pool, POOL_LOSS);
     head_forward(d, in, logprob, entropy);
     pool_part(d->pool, before);

@@ -42,8 +42,8 @@ struct decoder {
     struct acts some;           /* of the last layer after its attention, the head's rows alone */
     real *block;                /* all activations and scratch */
     size_t cap, ints_cap, spans_cap, pieces_cap;
-    int *ints;                  /* pos, head rows and first */
-    int *pos;
+    int *ints;                  /* pos, seq_of, head rows and first */
+    int *pos, *seq_of;          /* [T] a row's position, and its sequence */
     struct attn_span *spans;    /* [n_seqs], with what the last layer skips */
     size_t *packed_at;          /* [n_seqs + 1] blocks before each sequence's own */
     size_t *root_at;            /* [n_seqs + 1] rows of roots before each branch's, as many as it has of droot */

@@ -156,6 +156,10 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
                                 .root_len = root ? root->len : 0, .skip = s->len };
     d->packed_at[i + 1] = d->packed_at[i] + (size_t)attn_blocks(span->root_len, span->root_len + s->len);
     d->root_at[i + 1] = d->root_at[i] + (size_t)span->root_len;
+    for (int r = 0; r < s->len; r++) {
+        d->pos[s->start + r] = span->root_len + r;
+        d->seq_of[s->start + r] = i;
+    }
     for (int r = 0; r < s->len; r += PIECE_ROWS) {
         int n = s->len - r < PIECE_ROWS ? s->len - r : PIECE_ROWS;
 
@@ -166,12 +170,8 @@ static void plan_seq(struct decoder *d, const struct packed *in, int i) {
 
 /* The rows of each sequence before its first target. */
 static void plan_skips(struct decoder *d, const struct packed *in) {
-    int *seq_of = d->pos;       /* not written yet */
-
-    for (int i = 0; i < in->n_seqs; i++)
-        for (int r = 0; r < in->seqs[i].len; r++) seq_of[in->seqs[i].start + r] = i;
     for (int t = 0; t < in->n_targets; t++) {
-        struct attn_span *s = &d->spans[seq_of[in->targets[t].row]];
+        struct attn_span *s = &d->spans[d->seq_of[in->targets[t].row]];
         int row = in->targets[t].row - s->start;
 
         s->skip = row < s->skip ? row : s->skip;
@@ -181,7 +181,7 @@ static void plan_skips(struct decoder *d, const struct packed *in) {
 /* Room for the integer arrays, carved from one block. */
 static void plan_ints(struct decoder *d, const struct packed *in) {
     size_t T = (size_t)in->n_tokens, S = (size_t)in->n_seqs, N = (size_t)in->n_targets;
-    size_t need = T + 2 * N + 1;
+    size_t need = 2 * T + 2 * N + 1;
 
     if (need > d->ints_cap) {
         d->ints = mem_realloc(d->ints, need, sizeof *d->ints);
@@ -194,7 +194,8 @@ static void plan_ints(struct decoder *d, const struct packed *in) {
         d->spans_cap = S;
     }
     d->pos = d->ints;
-    d->head.rows = d->pos + T;
+    d->seq_of = d->pos + T;
+    d->head.rows = d->seq_of + T;
     d->head.first = d->head.rows + N;
 }
 
@@ -208,8 +209,6 @@ static int plan_rows(struct decoder *d, const struct packed *in) {
     d->packed_at[0] = d->root_at[0] = 0;
     for (int i = 0; i < in->n_seqs; i++) plan_seq(d, in, i);
     plan_skips(d, in);
-    for (int i = 0; i < in->n_seqs; i++)
-        for (int r = 0; r < in->seqs[i].len; r++) d->pos[in->seqs[i].start + r] = d->spans[i].root_len + r;
     for (int i = 0; i < in->n_tokens; i++) most = d->pos[i] > most ? d->pos[i] : most;
     plan_head(d, in);
     return most + 1;

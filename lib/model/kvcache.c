@@ -350,11 +350,8 @@ static int wanted(struct kvcache *kv, const struct kv_feed *feeds, int n, bool a
 static void write_logits(struct kvcache *kv, const struct pass *pass, int n, real *logits) {
     const struct config *c = &kv->m->cfg;
     size_t V = (size_t)c->vocab;
-    struct pass some = *pass;
 
-    some.T = n;
-    layer_pick(pass, &kv->acts, kv->last, n, &kv->some);
-    layer_after(&some, c->layers - 1, &kv->some);
+    layer_after_rows(pass, c->layers - 1, &kv->acts, kv->last, n, &kv->some);
     for (int i = 0; i < n; i += kv->chunk) {
         int rows = n - i < kv->chunk ? n - i : kv->chunk;
 

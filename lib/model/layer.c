@@ -168,10 +168,15 @@ static void pick_rows(void *ctx, int begin, int end, int part) {
     }
 }
 
-void layer_pick(const struct pass *p, const struct acts *a, const int *rows, int n, struct acts *some) {
+void layer_after_rows(const struct pass *p, int layer, const struct acts *a, const int *rows, int n,
+                      const struct acts *some) {
     struct job j = { .p = p, .a = a, .rows = rows, .dst = some->x, .dst2 = some->att };
+    struct pass few = *p;
 
+    if (!n) return;
+    few.T = n;
     rows_run(p->pool, n, PART, pick_rows, &j);
+    layer_after(&few, layer, some);
 }
 
 void layer_logits(const struct pass *p, const real *x, int n, real *rstd, real *norm, real *logits) {

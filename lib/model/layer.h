@@ -51,11 +51,12 @@ void layer_before(const struct pass *p, int layer, const struct acts *a);
 /* From a->att to a->next. */
 void layer_after(const struct pass *p, int layer, const struct acts *a);
 
-/* The same as far as a->h: what backward needs. */
-void layer_middle(const struct pass *p, int layer, const struct acts *a);
+/* The same for n of the rows alone, gathered in `some`: in the last layer, those whose logits are asked for. */
+void layer_after_rows(const struct pass *p, int layer, const struct acts *a, const int *rows, int n,
+                      const struct acts *some);
 
-/* Rows of a->x and a->att, gathered: what the last layer needs to go on with those alone whose logits are asked for. */
-void layer_pick(const struct pass *p, const struct acts *a, const int *rows, int n, struct acts *some);
+/* layer_after as far as a->h: what backward needs. */
+void layer_middle(const struct pass *p, int layer, const struct acts *a);
 
 /* logits[n,V] of rows x[n,C]: norms them into `norm` [n,C]; rstd[n] may be NULL. */
 void layer_logits(const struct pass *p, const real *x, int n, real *rstd, real *norm, real *logits);

@@ -1,5 +1,5 @@
 /* gemm_bf16 — a task makes a tile of c, in turns along the sum: it rounds its rows of a, then panel by panel of its
- * columns those of b, and multiplies. Where tiles end between the last whole blocks changes no element's sum. */
+ * columns those of b, and multiplies. Tiles end where blocks do: how many there are changes no element's sum. */
 #include <string.h>
 
 #include "tensor/bf16.h"
