@@ -41,6 +41,8 @@ struct pool {
     pthread_cond_t wake, done;
     enum pool_part part;
     int64_t since, ns[POOL_PARTS];
+    void *scratch;
+    size_t scratch_bytes;
 };
 
 static void spin_pause(void) {
@@ -163,6 +165,15 @@ void pool_run(struct pool *p, int n, pool_task *task, void *ctx) {
     await(p, all_done, generation, &p->waiting, &p->done);
 }
 
+void *pool_scratch(struct pool *p, size_t bytes) {
+    if (bytes > p->scratch_bytes) {
+        free(p->scratch);
+        p->scratch = mem_aligned(bytes, 1);
+        p->scratch_bytes = bytes;
+    }
+    return p->scratch;
+}
+
 enum pool_part pool_part(struct pool *p, enum pool_part part) {
     enum pool_part before = p->part;
     int64_t now = now_ns();
@@ -192,5 +203,6 @@ void pool_free(struct pool *p) {
     pthread_cond_destroy(&p->wake);
     pthread_cond_destroy(&p->done);
     free(p->workers);
+    free(p->scratch);
     free(p);
 }

@@ -6,6 +6,8 @@
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
+#include <stddef.h>
+
 struct pool;
 
 /* One task: number `task` of the job, run by thread `worker` (0 .. pool_threads-1, for scratch space). */
@@ -20,6 +22,9 @@ int pool_threads(const struct pool *p);
 
 /* Runs tasks 0 .. n-1 and returns when all are done. Not to be called from within a task. */
 void pool_run(struct pool *p, int n, pool_task *task, void *ctx);
+
+/* At least so many bytes, aligned for vectors, for the caller's job: theirs until the next call. The pool keeps them. */
+void *pool_scratch(struct pool *p, size_t bytes);
 
 /* Kinds of work, of which the pool keeps the time that its caller spends: rows are norms, rope, gates and sums of
  * streams. */

@@ -1,6 +1,8 @@
 /* bf16 — the choice of the instruction set, and plain C. */
 #include "tensor/bf16.h"
 
+#include <string.h>
+
 #include "io/half.h"
 
 static void along(uint32_t *to, const real *x, int n) {
@@ -15,7 +17,8 @@ static void across(uint32_t *to, const real *x, const real *y, int n) {
 static real low(uint32_t pair) { return (real)bf16_widen((uint16_t)pair); }
 static real high(uint32_t pair) { return (real)bf16_widen((uint16_t)(pair >> 16)); }
 
-static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K) {
+static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K, bool add) {
+    for (int r = 0; r < BF16_ROWS && !add; r++) memset(c + r * ldc, 0, BF16_COLUMNS * sizeof *c);
     for (int k = 0; k < K; k++, a += ak, b += BF16_COLUMNS)
         for (int r = 0; r < BF16_ROWS; r++) {
             real first = low(a[r * am]), second = high(a[r * am]), *row = c + r * ldc;

@@ -30,11 +30,11 @@ static void across(uint32_t *to, const real *x, const real *y, int n) {
     if (i < n) bf16_base.across(to + i, x + i, y ? y + i : NULL, n - i);
 }
 
-static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K) {
+static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K, bool add) {
     __m512 acc[BF16_ROWS][2];
 
     _Pragma("GCC unroll 12") for (int r = 0; r < BF16_ROWS; r++)
-        for (int w = 0; w < 2; w++) acc[r][w] = _mm512_loadu_ps(c + r * ldc + 16 * w);
+        for (int w = 0; w < 2; w++) acc[r][w] = add ? _mm512_loadu_ps(c + r * ldc + 16 * w) : _mm512_setzero_ps();
     for (int k = 0; k < K; k++, a += ak, b += BF16_COLUMNS) {
         __m512bh first = (__m512bh)_mm512_loadu_si512(b), second = (__m512bh)_mm512_loadu_si512(b + 16);
 

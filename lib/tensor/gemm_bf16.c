@@ -1,5 +1,6 @@
-/* gemm_bf16 — a task makes a tile of c, in turns along the sum: it rounds its rows of a, then panel by panel of its
- * columns those of b, and multiplies. Tiles end where blocks do: how many there are changes no element's sum. */
+/* gemm_bf16 — the sum is cut into blocks, and a block's columns of b into panels that are rounded once for all rows.
+ * A task makes some rows of c: it rounds its part of a, and multiplies it by panel after panel, in turns. Where blocks,
+ * turns and tasks end changes no element's sum. */
 #include <string.h>
 
 #include "tensor/bf16.h"
@@ -7,9 +8,11 @@
 #include "tensor/rows.h"
 
 enum {
-    TURN = 256, PAIRS = TURN / 2,       /* of a sum; rounded, a tile of a is in the second-level cache */
-    MOST_ROWS = 768, MOST_COLUMNS = 512,        /* of a tile */
-    THREAD_TASKS = 2,                   /* at least, for each thread: a tile's rows are rounded again for the next */
+    BLOCK = 1536,               /* of a sum; */
+    TURN = 320,                 /* of a block, at most: a panel's part and that of 12 rows of a are in the first cache */
+    MOST_ROWS = 144,            /* of c that a task makes: rounded, a block of a is in the second cache */
+    THREAD_TASKS = 2,           /* at least, for each thread */
+    PANELS = 1 << 20,           /* pairs of the panels rounded at a time: 4 MiB */
     PANEL = BF16_COLUMNS
 };
 
@@ -26,17 +29,19 @@ struct product {
     struct factor a, b;
     int M, N, K;
     bool add;
-    int rows, columns, tiles;   /* of a tile; tiles in a row */
+    int rows;                   /* of c, a task */
+    int at, len, pairs;         /* a block of the sum, */
+    int first, end;             /* and columns of c, */
+    uint32_t *panels;           /* whose part of b this is: [panel][pair][PANEL] */
     const struct bf16_kernels *k;
 };
 
-/* One tile's turn. */
-struct turn {
+/* Rows of c that a task makes, and their part of a. */
+struct strip {
     const struct product *p;
-    int row, rows, at, pairs;
-    uint32_t a[MOST_ROWS * PAIRS];
+    int row, rows;
     size_t am, ak;
-    uint32_t b[PAIRS * PANEL];
+    uint32_t a[MOST_ROWS * BLOCK / 2];
 };
 
 static int smaller(int a, int b) {
@@ -44,104 +49,105 @@ static int smaller(int a, int b) {
 }
 
 /* Pairs along k of numbers i .. i+n-1: n runs of `ld` pairs. A last single has a zero beside it. */
-static void round_along(uint32_t *to, size_t ld, const struct product *p, const struct factor *f, int i, int n, int at,
-                        int len) {
+static void round_along(uint32_t *to, size_t ld, const struct product *p, const struct factor *f, int i, int n) {
     for (int r = 0; r < n; r++, to += ld) {
-        const real *x = f->x + (size_t)(i + r) * f->ld + at;
+        const real *x = f->x + (size_t)(i + r) * f->ld + p->at;
 
-        p->k->along(to, x, len & ~1);
-        if (len & 1) p->k->across(to + len / 2, x + len - 1, NULL, 1);
+        p->k->along(to, x, p->len & ~1);
+        if (p->len & 1) p->k->across(to + p->len / 2, x + p->len - 1, NULL, 1);
     }
 }
 
 /* The same, pair by pair: runs of the n numbers, `ld` apart. */
-static void round_across(uint32_t *to, size_t ld, const struct product *p, const struct factor *f, int i, int n, int at,
-                         int len) {
-    for (int k = 0; k < len; k += 2, to += ld) {
-        const real *x = f->x + (size_t)(at + k) * f->ld + i;
+static void round_across(uint32_t *to, size_t ld, const struct product *p, const struct factor *f, int i, int n) {
+    for (int k = 0; k < p->len; k += 2, to += ld) {
+        const real *x = f->x + (size_t)(p->at + k) * f->ld + i;
 
-        p->k->across(to, x, k + 1 < len ? x + f->ld : NULL, n);
+        p->k->across(to, x, k + 1 < p->len ? x + f->ld : NULL, n);
     }
 }
 
-static void round_rows(struct turn *t, int len) {
-    const struct product *p = t->p;
-    size_t padded = (size_t)(t->rows + BF16_ROWS - 1) / BF16_ROWS * BF16_ROWS;
-
-    t->am = p->a.along ? PAIRS : 1;
-    t->ak = p->a.along ? 1 : padded;
-    if (p->a.along) round_along(t->a, PAIRS, p, &p->a, t->row, t->rows, t->at, len);
-    else round_across(t->a, padded, p, &p->a, t->row, t->rows, t->at, len);
-}
-
-static void round_panel(struct turn *t, int n, int cols, int len) {
-    const struct product *p = t->p;
-    uint32_t rows[PANEL * PAIRS];
-
-    if (!p->b.along) {
-        round_across(t->b, PANEL, p, &p->b, n, cols, t->at, len);
-        return;
-    }
-    round_along(rows, PAIRS, p, &p->b, n, cols, t->at, len);
-    for (int j = 0; j < cols; j += 4)
-        for (int k = 0, some = smaller(4, cols - j); k < t->pairs; k++)
-            for (int c = 0; c < some; c++) t->b[k * PANEL + j + c] = rows[(j + c) * PAIRS + k];
-}
-
-/* Adds the panel's part of columns n .. n+cols-1. What is not whole goes through a block of its own. */
-static void multiply(const struct turn *t, int n, int cols) {
-    const struct product *p = t->p;
-
-    for (int r = 0; r < t->rows; r += BF16_ROWS) {
-        real *c = p->c + (size_t)(t->row + r) * p->N + n, block[BF16_ROWS * PANEL] = { 0 };
-        const uint32_t *a = t->a + r * t->am;
-        int rows = smaller(BF16_ROWS, t->rows - r);
-
-        if (rows == BF16_ROWS && cols == PANEL) {
-            p->k->mac(c, (size_t)p->N, a, t->am, t->ak, t->b, t->pairs);
-            continue;
-        }
-        p->k->mac(block, PANEL, a, t->am, t->ak, t->b, t->pairs);
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < cols; j++) c[(size_t)i * p->N + j] += block[i * PANEL + j];
-    }
-}
-
-static void tile(void *ctx, int task, int worker) {
+static void round_panel(void *ctx, int task, int worker) {
     const struct product *p = ctx;
-    int first = task % p->tiles * p->columns, end = smaller(first + p->columns, p->N);
-    struct turn t;
+    int n = p->first + task * PANEL, cols = smaller(PANEL, p->end - n);
+    uint32_t *to = p->panels + (size_t)task * PANEL * p->pairs, rows[PANEL * BLOCK / 2];
 
     (void)worker;
-    t.p = p;
-    t.row = task / p->tiles * p->rows;
-    t.rows = smaller(p->rows, p->M - t.row);
-    for (int r = 0; !p->add && r < t.rows; r++)
-        memset(p->c + (size_t)(t.row + r) * p->N + first, 0, (size_t)(end - first) * sizeof *p->c);
-    for (t.at = 0; t.at < p->K; t.at += TURN) {
-        int len = smaller(TURN, p->K - t.at);
+    if (!p->b.along) {
+        round_across(to, PANEL, p, &p->b, n, cols);
+        return;
+    }
+    round_along(rows, (size_t)p->pairs, p, &p->b, n, cols);
+    for (int j = 0; j < cols; j += 4)
+        for (int k = 0, some = smaller(4, cols - j); k < p->pairs; k++)
+            for (int c = 0; c < some; c++) to[k * PANEL + j + c] = rows[(j + c) * p->pairs + k];
+}
 
-        t.pairs = (len + 1) / 2;
-        round_rows(&t, len);
-        for (int n = first; n < end; n += PANEL) {
-            round_panel(&t, n, smaller(PANEL, end - n), len);
-            multiply(&t, n, smaller(PANEL, end - n));
+static void round_rows(struct strip *s) {
+    const struct product *p = s->p;
+    size_t padded = (size_t)(s->rows + BF16_ROWS - 1) / BF16_ROWS * BF16_ROWS;
+
+    s->am = p->a.along ? (size_t)p->pairs : 1;
+    s->ak = p->a.along ? 1 : padded;
+    if (p->a.along) round_along(s->a, s->am, p, &p->a, s->row, s->rows);
+    else round_across(s->a, padded, p, &p->a, s->row, s->rows);
+}
+
+/* Pairs k .. k+turn-1 of a panel's products for columns n .. n+cols-1. What is not whole goes through a block. */
+static void multiply(const struct strip *s, int n, int cols, const uint32_t *panel, int k, int turn) {
+    const struct product *p = s->p;
+    const uint32_t *a = s->a + k * s->ak, *b = panel + (size_t)k * PANEL;
+    bool add = p->add || k;
+
+    for (int r = 0; r < s->rows; r += BF16_ROWS, a += BF16_ROWS * s->am) {
+        real *c = p->c + (size_t)(s->row + r) * p->N + n, block[BF16_ROWS * PANEL];
+        int rows = smaller(BF16_ROWS, s->rows - r);
+
+        if (rows == BF16_ROWS && cols == PANEL) {
+            p->k->mac(c, (size_t)p->N, a, s->am, s->ak, b, turn, add);
+            continue;
         }
+        memset(block, 0, sizeof block);
+        for (int i = 0; add && i < rows; i++) memcpy(block + i * PANEL, c + (size_t)i * p->N, cols * sizeof *c);
+        p->k->mac(block, PANEL, a, s->am, s->ak, b, turn, true);
+        for (int i = 0; i < rows; i++) memcpy(c + (size_t)i * p->N, block + i * PANEL, cols * sizeof *c);
+    }
+}
+
+static void strip_rows(void *ctx, int task, int worker) {
+    const struct product *p = ctx;
+    int step = rows_alike(p->pairs, TURN / 2, 1);
+    const uint32_t *panel = p->panels;
+    struct strip s;
+
+    (void)worker;
+    s.p = p;
+    s.row = task * p->rows;
+    s.rows = smaller(p->rows, p->M - s.row);
+    round_rows(&s);
+    for (int n = p->first; n < p->end; n += PANEL, panel += (size_t)PANEL * p->pairs) {
+        for (int k = 0; k < p->pairs; k += step)
+            multiply(&s, n, smaller(PANEL, p->end - n), panel, k, smaller(step, p->pairs - k));
     }
 }
 
 static void run(struct product *p, struct pool *pool) {
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
-    int rows;
+    int block = rows_alike(p->K, BLOCK, 2), most = p->M / (THREAD_TASKS * pool_threads(pool)), columns;
 
     p->k = bf16_get();
-    p->rows = rows_alike(p->M, MOST_ROWS, BF16_ROWS);
-    p->columns = rows_alike(p->N, MOST_COLUMNS, PANEL);
-    rows = rows_parts(p->M, p->rows);
-    while (rows * rows_parts(p->N, p->columns) < THREAD_TASKS * pool_threads(pool) && p->columns > PANEL)
-        p->columns = rows_alike(p->columns, p->columns - 1, PANEL);
-    p->tiles = rows_parts(p->N, p->columns);
-    pool_run(pool, rows * p->tiles, tile, p);
+    p->panels = pool_scratch(pool, PANELS * sizeof *p->panels);
+    p->rows = rows_alike(p->M, most < BF16_ROWS ? BF16_ROWS : smaller(most, MOST_ROWS), BF16_ROWS);
+    for (p->at = 0; p->at < p->K; p->at += block, p->add = true) {
+        p->len = smaller(block, p->K - p->at);
+        p->pairs = (p->len + 1) / 2;
+        columns = rows_alike(p->N, PANELS / p->pairs, PANEL);
+        for (p->first = 0; p->first < p->N; p->first += columns) {
+            p->end = smaller(p->first + columns, p->N);
+            pool_run(pool, rows_parts(p->end - p->first, PANEL), round_panel, p);
+            pool_run(pool, rows_parts(p->M, p->rows), strip_rows, p);
+        }
+    }
     pool_part(pool, before);
 }
 

@@ -67,13 +67,14 @@ void gemm_panel(real *to, const real *w, size_t ldw, int rows, int K) {
 static void multiply(const struct forward *f, const struct kernels *k, const real *panel, int row, int rows,
                      int n, int at, int turn) {
     const real *x = f->x + (size_t)row * f->K + at;
-    real *y = f->y + (size_t)row * f->N + n, edge[ROWS_TURN * GEMM_PANEL] = { 0 };
+    real *y = f->y + (size_t)row * f->N + n, edge[ROWS_TURN * GEMM_PANEL];
     int cols = smaller(GEMM_PANEL, f->N - n);
 
     if (cols == GEMM_PANEL) {
         k->tile_mac(y, f->N, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
         return;
     }
+    memset(edge, 0, sizeof edge);
     for (int r = 0; r < rows; r++) memcpy(edge + r * GEMM_PANEL, y + (size_t)r * f->N, cols * sizeof *y);
     k->tile_mac(edge, GEMM_PANEL, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
     for (int r = 0; r < rows; r++) memcpy(y + (size_t)r * f->N, edge + r * GEMM_PANEL, cols * sizeof *y);

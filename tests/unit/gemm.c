@@ -30,20 +30,22 @@ static void check_near(const real *got, const real *want, size_t n, double tol) 
     for (size_t i = 0; i < n; i++) CHECK_NEAR(got[i], want[i], tol);
 }
 
+static real plain_sum(const real *a, int a_step, const real *b, int b_step, int n) {
+    double s = 0;
+
+    for (int i = 0; i < n; i++) s += (double)a[i * a_step] * (double)b[i * b_step];
+    return (real)s;
+}
+
 /* The three products, plainly. */
 static void naive(real *y, real *dx, real *dw, const real *x, const real *w, const real *dy, int M, int N,
                   int K) {
-    for (int m = 0; m < M; m++)
-        for (int n = 0; n < N; n++) {
-            double s = 0;
-
-            for (int k = 0; k < K; k++) {
-                s += (double)x[m * K + k] * (double)w[n * K + k];
-                dx[m * K + k] += dy[m * N + n] * w[n * K + k];
-                dw[n * K + k] += dy[m * N + n] * x[m * K + k];
-            }
-            y[m * N + n] = (real)s;
-        }
+    for (int m = 0; m < M; m++) {
+        for (int n = 0; n < N; n++) y[m * N + n] = plain_sum(x + m * K, 1, w + n * K, 1, K);
+        for (int k = 0; k < K; k++) dx[m * K + k] = plain_sum(dy + m * N, 1, w + k, K, N);
+    }
+    for (int n = 0; n < N; n++)
+        for (int k = 0; k < K; k++) dw[n * K + k] = plain_sum(dy + n, N, x + k, K, M);
 }
 
 static void check_products(const struct gemm *g, int M, int N, int K) {
@@ -117,8 +119,10 @@ static void check_bf16_kernels(void) {
     }
     plain->along(a, values, 2 * PAIRS * BF16_ROWS);
     plain->along(b, values + 2 * PAIRS * BF16_ROWS, 2 * PAIRS * BF16_COLUMNS);
-    k->mac(c, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS), plain->mac(d, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS);
-    check_near(c, d, BF16_ROWS * BF16_COLUMNS, 1e-5);
+    for (int add = 1; add >= 0; add--) {
+        k->mac(c, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS, add), plain->mac(d, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS, add);
+        check_near(c, d, BF16_ROWS * BF16_COLUMNS, 1e-5);
+    }
     free(x), free(y), free(c), free(d), free(values);
 }
 
@@ -135,6 +139,7 @@ int main(void) {
         check_products(kinds[i], 30, 64, 48);
         check_products(kinds[i], 250, 331, 72);
         check_products(kinds[i], 33, 600, 300);
+        check_products(kinds[i], 21, 2700, 1601);
     }
     check_bf16_kernels();
     return 0;
