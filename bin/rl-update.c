@@ -335,7 +335,7 @@ static int train(struct update *u, struct err *err) {
     u->tree = (struct tree){ .p = model_trained(u->model), .pool = u->pool, .leaves = (int)u->o->leaves };
     u->pass = (struct rl_pass){ .policy = decoder_new(u->model, u->pool), .o = &u->policy };
     if (u->o->recompute) decoder_recompute(u->pass.policy);
-    if (u->o->products) decoder_products(u->pass.policy, &gemm_exact, &gemm_bf16);
+    if (u->o->products) decoder_products(u->pass.policy, &products_exact, &products_bf16);
     for (; done < n && !cli_stop_signal(); done++) {
         size_t k = (size_t)(done % u->o->minibatches), of = (size_t)u->o->minibatches;
 

@@ -15,7 +15,7 @@ struct decoder *decoder_new(const struct model *m, struct pool *pool) {
     gemm_start();
     d->m = m;
     d->pool = pool;
-    d->forward = d->backward = &gemm_exact;
+    d->forward = d->backward = &products_exact;
     d->acts = mem_calloc((size_t)m->cfg.layers, sizeof *d->acts);
     return d;
 }
@@ -37,7 +37,7 @@ void decoder_recompute(struct decoder *d) {
     d->recompute = true;
 }
 
-void decoder_products(struct decoder *d, const struct gemm *forward, const struct gemm *backward) {
+void decoder_products(struct decoder *d, const struct products *forward, const struct products *backward) {
     d->forward = forward;
     d->backward = backward;
 }
@@ -112,7 +112,7 @@ static void pack_task(void *ctx, int task, int worker) {
     int seq = task / j->shape.kv_heads, kv = task % j->shape.kv_heads;
 
     (void)worker;
-    attn_pack(blocks_of(j->d, seq, kv), j->a->qkv, &j->d->spans[seq], &j->shape, kv);
+    j->d->forward->attend_pack(blocks_of(j->d, seq, kv), j->a->qkv, &j->d->spans[seq], &j->shape, kv);
 }
 
 static void attend_task(void *ctx, int task, int worker) {
@@ -132,7 +132,7 @@ static void attend_task(void *ctx, int task, int worker) {
                               .group = group, .hs = hs };
 
     (void)worker;
-    if (p->begin + p->n > s.skip) attn_forward(&q, &keys);
+    if (p->begin + p->n > s.skip) j->d->forward->attend(&q, &keys);
 }
 
 real *decoder_lse(const struct decoder *d, int layer) {

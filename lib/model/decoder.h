@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "base/pool.h"
 #include "model/model.h"
-#include "tensor/gemm.h"
+#include "tensor/products.h"
 #include "tensor/real.h"
 
 /* Rows start .. start+len-1 of the token array, len > 0. `parent` is the index of an earlier sequence
@@ -52,7 +52,7 @@ void decoder_free(struct decoder *d);
 void decoder_recompute(struct decoder *d);
 
 /* From the next forward on, products are of these kinds; they are exact otherwise. */
-void decoder_products(struct decoder *d, const struct gemm *forward, const struct gemm *backward);
+void decoder_products(struct decoder *d, const struct products *forward, const struct products *backward);
 
 /* Bytes of activations and scratch that a forward and backward over `in` will hold; its tokens are not
  * looked at, nothing is allocated for them. */

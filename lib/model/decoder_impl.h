@@ -35,7 +35,7 @@ struct back {
 struct decoder {
     const struct model *m;
     struct pool *pool;
-    const struct gemm *forward, *backward;
+    const struct products *forward, *backward;
     struct rope rope;
     struct pass pass;
     struct acts *acts;          /* [layers] */

@@ -218,7 +218,7 @@ void decoder_plan(struct decoder *d, const struct packed *in) {
     rope_reach(&d->rope, &d->m->cfg, plan_rows(d, in));
     lay_out(d, in->n_tokens);
     d->pass = (struct pass){ .m = d->m, .pool = d->pool, .rope = &d->rope, .pos = d->pos, .T = in->n_tokens,
-                             .gemm = d->forward };
+                             .products = d->forward };
 }
 
 size_t decoder_bytes(struct decoder *d, const struct packed *in) {

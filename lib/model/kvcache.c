@@ -361,7 +361,7 @@ static void write_logits(struct kvcache *kv, const struct pass *pass, int n, rea
 }
 
 static void feed(struct kvcache *kv, const struct kv_feed *feeds, int n, bool all, real *logits) {
-    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .gemm = &gemm_exact };
+    struct pass pass = { .m = kv->m, .pool = kv->pool, .rope = &kv->rope, .products = &products_exact };
     int layers = kv->m->cfg.layers, tasks;
     struct job j = { .kv = kv };
 

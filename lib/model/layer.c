@@ -44,7 +44,7 @@ static void embed_rows(void *ctx, int begin, int end, int part) {
 static void product(const struct pass *p, real *y, const real *x, size_t offset, const struct packed_matrix *w, int M, int N,
                     int K) {
     if (p->m->packing) packed_forward(y, x, w, M, p->scratch, p->pool);
-    else p->gemm->forward(y, x, p->m->p.data + offset, M, N, K, p->pool);
+    else p->products->forward(y, x, p->m->p.data + offset, M, N, K, p->pool);
 }
 
 /* Not looked at unless the model is packed. */

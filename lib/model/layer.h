@@ -9,7 +9,7 @@
 #include "base/pool.h"
 #include "model/model.h"
 #include "model/rope.h"
-#include "tensor/gemm.h"
+#include "tensor/products.h"
 #include "tensor/real.h"
 
 /* Widths that recur: of all queries, of queries, keys and values. */
@@ -39,7 +39,7 @@ struct pass {
     const int *pos;     /* [T] */
     int T;
     void *scratch;      /* of a packed model: packed_scratch of a product's rows */
-    const struct gemm *gemm;    /* kind of products, unless the model is packed */
+    const struct products *products;    /* their kind, unless the model is packed */
 };
 
 /* x[T,C] = rows of the embedding. */

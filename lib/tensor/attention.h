@@ -75,4 +75,11 @@ struct attn_grads {
 void attn_backward(const struct attn_grads *a, const struct attn_span *span,
                    const struct attn_shape *shape, int kv);
 
+/* The same with products of factors rounded to bf16 (products.h): hs is even. */
+void attn_bf16_pack(real *blocks, const real *qkv, const struct attn_span *span,
+                    const struct attn_shape *shape, int kv);
+void attn_bf16_forward(const struct attn_queries *a, const struct attn_keys *keys);
+void attn_bf16_backward(const struct attn_grads *a, const struct attn_span *span,
+                        const struct attn_shape *shape, int kv);
+
 #endif

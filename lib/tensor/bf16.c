@@ -17,14 +17,17 @@ static void across(uint32_t *to, const real *x, const real *y, int n) {
 static real low(uint32_t pair) { return (real)bf16_widen((uint16_t)pair); }
 static real high(uint32_t pair) { return (real)bf16_widen((uint16_t)(pair >> 16)); }
 
-static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K, bool add) {
-    for (int r = 0; r < BF16_ROWS && !add; r++) memset(c + r * ldc, 0, BF16_COLUMNS * sizeof *c);
-    for (int k = 0; k < K; k++, a += ak, b += BF16_COLUMNS)
-        for (int r = 0; r < BF16_ROWS; r++) {
-            real first = low(a[r * am]), second = high(a[r * am]), *row = c + r * ldc;
+static void mac(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int M, int K,
+                bool add) {
+    for (int r = 0; r < M; r++, c += ldc, a += am) {
+        if (!add) memset(c, 0, BF16_COLUMNS * sizeof *c);
+        for (int k = 0; k < K; k++) {
+            real first = low(a[k * ak]), second = high(a[k * ak]);
+            const uint32_t *pairs = b + (size_t)k * BF16_COLUMNS;
 
-            for (int n = 0; n < BF16_COLUMNS; n++) row[n] += first * low(b[n]) + second * high(b[n]);
+            for (int n = 0; n < BF16_COLUMNS; n++) c[n] += first * low(pairs[n]) + second * high(pairs[n]);
         }
+    }
 }
 
 const struct bf16_kernels bf16_base = { along, across, mac };

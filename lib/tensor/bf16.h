@@ -16,8 +16,9 @@ struct bf16_kernels {
     void (*along)(uint32_t *to, const real *x, int n);
     /* to[i] = (x[i], y[i]) for i < n; y NULL: zeros. */
     void (*across)(uint32_t *to, const real *x, const real *y, int n);
-    /* c[12, 32] = the sum over K pairs k of a[r*am + k*ak] b[k*32 + n]; `add`: added to c. */
-    void (*mac)(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int K, bool add);
+    /* c[M, 32] = the sum over K pairs k of a[r*am + k*ak] b[k*32 + n]; `add`: added to c. Rows lie ldc apart. */
+    void (*mac)(real *c, size_t ldc, const uint32_t *a, size_t am, size_t ak, const uint32_t *b, int M, int K,
+                bool add);
 };
 
 /* The set for this machine. */

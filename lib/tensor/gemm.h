@@ -39,16 +39,12 @@ void gemm_backward_weight(real *dw, const real *dy, int ldy, const real *x, int 
 void gemm_narrow(real *c, const real *a, size_t am, size_t ak, const real *b, int M, int N, int K,
                  struct pool *pool);
 
-/* The three of one kind, to choose from: exact are those above; bf16 are of factors rounded to bf16, whose sums are
- * reals: twice as fast where the processor has AVX512_BF16, and slow where it has not. */
-struct gemm {
-    void (*forward)(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
-    void (*backward_input)(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
-                           struct pool *pool);
-    void (*backward_weight)(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
-                            struct pool *pool);
-};
-extern const struct gemm gemm_exact, gemm_bf16;
+/* The first three of factors rounded to bf16 (products.h). */
+void gemm_bf16_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool);
+void gemm_bf16_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
+                              struct pool *pool);
+void gemm_bf16_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
+                               struct pool *pool);
 
 /* OpenBLAS's name of the core it works for: "Haswell", "SkylakeX", "Zen" ... */
 const char *gemm_core(void);

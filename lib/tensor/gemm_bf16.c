@@ -9,7 +9,7 @@
 
 enum {
     BLOCK = 1536,               /* of a sum; */
-    TURN = 320,                 /* of a block, at most: a panel's part and that of 12 rows of a are in the first cache */
+    TURN = 320,                 /* of a block: a panel's part and that of 12 rows of a are in the first cache */
     MOST_ROWS = 144,            /* of c that a task makes: rounded, a block of a is in the second cache */
     THREAD_TASKS = 2,           /* at least, for each thread */
     PANELS = 1 << 20,           /* pairs of the panels rounded at a time: 4 MiB */
@@ -85,33 +85,28 @@ static void round_panel(void *ctx, int task, int worker) {
 
 static void round_rows(struct strip *s) {
     const struct product *p = s->p;
-    size_t padded = (size_t)(s->rows + BF16_ROWS - 1) / BF16_ROWS * BF16_ROWS;
 
     s->am = p->a.along ? (size_t)p->pairs : 1;
-    s->ak = p->a.along ? 1 : padded;
+    s->ak = p->a.along ? 1 : (size_t)s->rows;
     if (p->a.along) round_along(s->a, s->am, p, &p->a, s->row, s->rows);
-    else round_across(s->a, padded, p, &p->a, s->row, s->rows);
+    else round_across(s->a, s->ak, p, &p->a, s->row, s->rows);
 }
 
-/* Pairs k .. k+turn-1 of a panel's products for columns n .. n+cols-1. What is not whole goes through a block. */
+/* Pairs k .. k+turn-1 of a panel's products for columns n .. n+cols-1. A panel that goes beyond c has a block. */
 static void multiply(const struct strip *s, int n, int cols, const uint32_t *panel, int k, int turn) {
     const struct product *p = s->p;
     const uint32_t *a = s->a + k * s->ak, *b = panel + (size_t)k * PANEL;
+    real *c = p->c + (size_t)s->row * p->N + n, block[MOST_ROWS * PANEL];
     bool add = p->add || k;
 
-    for (int r = 0; r < s->rows; r += BF16_ROWS, a += BF16_ROWS * s->am) {
-        real *c = p->c + (size_t)(s->row + r) * p->N + n, block[BF16_ROWS * PANEL];
-        int rows = smaller(BF16_ROWS, s->rows - r);
-
-        if (rows == BF16_ROWS && cols == PANEL) {
-            p->k->mac(c, (size_t)p->N, a, s->am, s->ak, b, turn, add);
-            continue;
-        }
-        memset(block, 0, sizeof block);
-        for (int i = 0; add && i < rows; i++) memcpy(block + i * PANEL, c + (size_t)i * p->N, cols * sizeof *c);
-        p->k->mac(block, PANEL, a, s->am, s->ak, b, turn, true);
-        for (int i = 0; i < rows; i++) memcpy(c + (size_t)i * p->N, block + i * PANEL, cols * sizeof *c);
+    if (cols == PANEL) {
+        p->k->mac(c, (size_t)p->N, a, s->am, s->ak, b, s->rows, turn, add);
+        return;
     }
+    memset(block, 0, sizeof block);
+    for (int r = 0; add && r < s->rows; r++) memcpy(block + r * PANEL, c + (size_t)r * p->N, cols * sizeof *c);
+    p->k->mac(block, PANEL, a, s->am, s->ak, b, s->rows, turn, true);
+    for (int r = 0; r < s->rows; r++) memcpy(c + (size_t)r * p->N, block + r * PANEL, cols * sizeof *c);
 }
 
 static void strip_rows(void *ctx, int task, int worker) {
@@ -151,23 +146,22 @@ static void run(struct product *p, struct pool *pool) {
     pool_part(pool, before);
 }
 
-static void forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
+void gemm_bf16_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
     struct product p = { .c = y, .a = { x, K, true }, .b = { w, K, true }, .M = M, .N = N, .K = K };
 
     run(&p, pool);
 }
 
-static void backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
-                           struct pool *pool) {
+void gemm_bf16_backward_input(real *dx, const real *dy, int ldy, const real *w, int M, int N, int K, bool add,
+                              struct pool *pool) {
     struct product p = { .c = dx, .a = { dy, ldy, true }, .b = { w, K, false }, .M = M, .N = K, .K = N, .add = add };
 
     run(&p, pool);
 }
 
-static void backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K, struct pool *pool) {
+void gemm_bf16_backward_weight(real *dw, const real *dy, int ldy, const real *x, int M, int N, int K,
+                               struct pool *pool) {
     struct product p = { .c = dw, .a = { dy, ldy, false }, .b = { x, K, false }, .M = N, .N = K, .K = M, .add = true };
 
     run(&p, pool);
 }
-
-const struct gemm gemm_bf16 = { forward, backward_input, backward_weight };

@@ -100,7 +100,8 @@ static void forward_tile(void *ctx, int task, int worker) {
 }
 
 void gemm_forward(real *y, const real *x, const real *w, int M, int N, int K, struct pool *pool) {
-    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K, .tiles = rows_parts(N, GEMM_PANEL), .rows = rows_alike(M, ROWS, TILE) };
+    struct forward f = { .y = y, .x = x, .w = w, .M = M, .N = N, .K = K,
+                         .tiles = rows_parts(N, GEMM_PANEL), .rows = rows_alike(M, ROWS, TILE) };
     enum pool_part before = pool_part(pool, POOL_PRODUCTS);
 
     if (M) pool_run(pool, rows_parts(M, f.rows) * f.tiles, forward_tile, &f);

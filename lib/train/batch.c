@@ -31,7 +31,7 @@ struct batch *batch_new(const struct model *m, struct pool *pool, const struct d
                          .tree = { .p = model_trained(m), .pool = pool, .leaves = o->leaves } };
     b->decoder = decoder_new(m, pool);
     if (o->recompute) decoder_recompute(b->decoder);
-    decoder_products(b->decoder, o->gemm, o->gemm);
+    decoder_products(b->decoder, o->products, o->products);
     return b;
 }
 

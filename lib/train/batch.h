@@ -21,7 +21,7 @@ struct batch;
 struct batch_options {
     int leaves, rows;           /* of the tree; tokens of one forward */
     bool recompute;             /* decoder_recompute */
-    const struct gemm *gemm;    /* kind of products */
+    const struct products *products;
 };
 
 /* Room for steps over the data. Pointers are borrowed. */

@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "io/half.h"
 #include "tensor/bf16.h"
-#include "tensor/gemm.h"
+#include "tensor/products.h"
 
 static real *noise(size_t n, const char *what) {
     struct rng r = rng_start(1, what, NULL);
@@ -48,14 +48,14 @@ static void naive(real *y, real *dx, real *dw, const real *x, const real *w, con
         for (int k = 0; k < K; k++) dw[n * K + k] = plain_sum(dy + n, N, x + k, K, M);
 }
 
-static void check_products(const struct gemm *g, int M, int N, int K) {
+static void check_products(const struct products *g, int M, int N, int K) {
     size_t rows = (size_t)M;
     real *x = noise(rows * K, "x"), *w = noise((size_t)N * K, "w"), *dy = noise((size_t)M * N, "dy");
     real *y = mem_calloc(rows * N, sizeof *y), *dx = mem_calloc((size_t)M * K, sizeof *dx);
     real *dw = mem_calloc((size_t)N * K, sizeof *dw), *y1 = mem_calloc(rows * N, sizeof *y1);
     real *dx1 = mem_calloc((size_t)M * K, sizeof *dx1), *dw1 = mem_calloc((size_t)N * K, sizeof *dw1);
 
-    if (g == &gemm_bf16) rounded(x, rows * K), rounded(w, (size_t)N * K), rounded(dy, rows * N);
+    if (g == &products_bf16) rounded(x, rows * K), rounded(w, (size_t)N * K), rounded(dy, rows * N);
     naive(y, dx, dw, x, w, dy, M, N, K);
     for (int threads = 1; threads <= 3; threads++) {
         struct pool *pool = pool_new(threads);
@@ -105,11 +105,11 @@ static void check_rows(int N, int K) {
 }
 
 static void check_bf16_kernels(void) {
-    enum { N = 70, PAIRS = 9 };
+    enum { N = 70, PAIRS = 9, ROWS = 2 * BF16_ROWS + 3 };
     const struct bf16_kernels *k = bf16_get(), *plain = &bf16_base;
-    real *x = noise(N, "x"), *y = noise(N, "y"), *c = noise(BF16_ROWS * BF16_COLUMNS, "c");
-    real *d = noise(BF16_ROWS * BF16_COLUMNS, "c"), *values = noise(2 * PAIRS * (BF16_ROWS + BF16_COLUMNS), "pairs");
-    uint32_t one[N], two[N], a[PAIRS * BF16_ROWS], b[PAIRS * BF16_COLUMNS];
+    real *x = noise(N, "x"), *y = noise(N, "y"), *c = noise(ROWS * BF16_COLUMNS, "c");
+    real *d = noise(ROWS * BF16_COLUMNS, "c"), *values = noise(2 * PAIRS * (ROWS + BF16_COLUMNS), "pairs");
+    uint32_t one[N], two[N], a[PAIRS * ROWS], b[PAIRS * BF16_COLUMNS];
 
     k->along(one, x, N), plain->along(two, x, N);
     CHECK(!memcmp(one, two, N / 2 * sizeof *one) && (one[0] & 0xffff) == bf16_narrow((float)x[0]));
@@ -117,17 +117,19 @@ static void check_bf16_kernels(void) {
         k->across(one, x, i ? y : NULL, N), plain->across(two, x, i ? y : NULL, N);
         CHECK(!memcmp(one, two, sizeof one) && one[3] >> 16 == (i ? bf16_narrow((float)y[3]) : 0));
     }
-    plain->along(a, values, 2 * PAIRS * BF16_ROWS);
-    plain->along(b, values + 2 * PAIRS * BF16_ROWS, 2 * PAIRS * BF16_COLUMNS);
-    for (int add = 1; add >= 0; add--) {
-        k->mac(c, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS, add), plain->mac(d, BF16_COLUMNS, a, PAIRS, 1, b, PAIRS, add);
-        check_near(c, d, BF16_ROWS * BF16_COLUMNS, 1e-5);
-    }
+    plain->along(a, values, 2 * PAIRS * ROWS);
+    plain->along(b, values + 2 * PAIRS * ROWS, 2 * PAIRS * BF16_COLUMNS);
+    for (int rows = 1; rows <= ROWS; rows++)
+        for (int add = 0; add < 2; add++) {
+            k->mac(c, BF16_COLUMNS, a, PAIRS, 1, b, rows, PAIRS, add);
+            plain->mac(d, BF16_COLUMNS, a, PAIRS, 1, b, rows, PAIRS, add);
+            check_near(c, d, ROWS * BF16_COLUMNS, 1e-5);
+        }
     free(x), free(y), free(c), free(d), free(values);
 }
 
 int main(void) {
-    static const struct gemm *const kinds[] = { &gemm_exact, &gemm_bf16 };
+    static const struct products *const kinds[] = { &products_exact, &products_bf16 };
     static const int shapes[][2] = { { 64, 64 }, { 331, 72 }, { 200, 72 }, { 72, 100 }, { 72, 120 }, { 200, 40 },
                                      { 192, 192 }, { 512, 256 }, { 256, 512 }, { 1000, 192 }, { 576, 1536 },
                                      { 33, 17 }, { 4000, 64 } };
