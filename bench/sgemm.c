@@ -50,7 +50,7 @@ static void backward_weight(const struct product *p) {
 }
 
 static void bf16(const struct product *p) {
-    gemm_bf16.forward(p->y, p->x, p->w, p->M, p->N, p->K, p->pool);
+    gemm_bf16_forward(p->y, p->x, p->w, p->M, p->N, p->K, p->pool);
 }
 
 /* Seconds of one call: the best of some tries, each of as many calls as fill a while. */
