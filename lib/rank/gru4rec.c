@@ -185,9 +185,8 @@ static void group_forward(void *ctx, int group, int worker) {
 
         if (t) memcpy(before, l->h + past * H, (size_t)n * H * sizeof *before);
         else memset(before, 0, (size_t)n * H * sizeof *before);
-        memset(gh, 0, (size_t)n * 3 * width * sizeof *gh);
         j->k->tile_mac(gh, 3 * width, before, H, 1, j->g->packed, 3 * width, n, (int)(3 * width),
-                       (int)H);
+                       (int)H, false);
         for (int i = 0; i < n; i++) {
             size_t r = (size_t)(row + i);
 
@@ -215,9 +214,9 @@ static void group_backward(void *ctx, int group, int worker) {
                                (int)H);
         }
         j->k->tile_mac(dh, width, gates, 4 * H, 1, j->g->packed, width, n, (int)width,
-                       (int)(2 * H));
+                       (int)(2 * H), true);
         j->k->tile_mac(dh, width, gates + 3 * H, 4 * H, 1, j->g->packed + 2 * H * width, width, n,
-                       (int)width, (int)H);
+                       (int)width, (int)H, true);
     }
 }
 

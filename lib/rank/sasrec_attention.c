@@ -113,17 +113,12 @@ static void used_weights(const struct head *h, int begin, int n, int N) {
     }
 }
 
-static void clear_rows(real *x, size_t ld, int rows, int n) {
-    for (int i = 0; i < rows; i++) memset(x + (size_t)i * ld, 0, (size_t)n * sizeof *x);
-}
-
 static void block_forward(const struct head *h, int begin, int n) {
     int N = (begin + n + 15) / 16 * 16;
     real *s = h->weights + (size_t)begin * h->keys;
     size_t at = (size_t)begin * (size_t)h->width;
 
-    clear_rows(s, h->keys, n, N);
-    h->k->tile_mac(s, h->keys, h->q + at, (size_t)h->width, 1, h->turned, h->keys, n, N, h->hs);
+    h->k->tile_mac(s, h->keys, h->q + at, (size_t)h->width, 1, h->turned, h->keys, n, N, h->hs, false);
     for (int i = 0; i < n; i++) {
         real max = -INFINITY, sum = 0;
 
@@ -131,9 +126,8 @@ static void block_forward(const struct head *h, int begin, int n) {
         h->k->scale(s + (size_t)i * h->keys, 1 / sum, (size_t)N);
     }
     used_weights(h, begin, n, N);
-    memset(h->dout + at, 0, (size_t)n * (size_t)h->width * sizeof *h->dout);
     h->k->tile_mac(h->dout + at, (size_t)h->width, h->a, h->keys, 1, h->k_v, (size_t)h->width, n,
-                   h->width, begin + n);
+                   h->width, begin + n, false);
 }
 
 struct job {
@@ -167,9 +161,8 @@ static void block_backward(const struct head *h, int begin, int n) {
     size_t width = (size_t)h->width, at = (size_t)begin * width;
 
     used_weights(h, begin, n, N);
-    k->tile_mac(h->dv, width, h->a, 1, h->keys, h->dout + at, width, end, h->width, n);
-    clear_rows(h->ds, h->keys, n, N);
-    k->tile_mac(h->ds, h->keys, h->dout + at, width, 1, h->turned, h->keys, n, N, h->hs);
+    k->tile_mac(h->dv, width, h->a, 1, h->keys, h->dout + at, width, end, h->width, n, true);
+    k->tile_mac(h->ds, h->keys, h->dout + at, width, 1, h->turned, h->keys, n, N, h->hs, false);
     for (int i = 0; i < n; i++) {
         size_t row = (size_t)(begin + i) * h->keys;
 
@@ -178,8 +171,8 @@ static void block_backward(const struct head *h, int begin, int n) {
                        h->p->drop->zeros);
         k->weights_backward(h->ds + (size_t)i * h->keys, h->weights + row, N);
     }
-    k->tile_mac(h->dk, width, h->ds, 1, h->keys, h->q + at, width, end, h->width, n);
-    k->tile_mac(h->dq + at, width, h->ds, h->keys, 1, h->k_v, width, n, h->width, end);
+    k->tile_mac(h->dk, width, h->ds, 1, h->keys, h->q + at, width, end, h->width, n, true);
+    k->tile_mac(h->dq + at, width, h->ds, h->keys, 1, h->k_v, width, n, h->width, end, true);
 }
 
 static void head_backward(void *ctx, int task, int worker) {

@@ -140,19 +140,16 @@ static void scores(struct attn_work *w, int n, int keys) {
     const struct attn_exact_factors *f = &w->of.exact;
     size_t B = ATTN_KEYS, width = (size_t)w->width;
 
-    memset(w->s, 0, n * B * sizeof *w->s);
-    memset(w->ds, 0, n * B * sizeof *w->ds);
-    w->ops->tile_mac(w->s, B, w->q, width, 1, f->kt, B, n, keys, w->hs);
-    w->ops->tile_mac(w->ds, B, w->dout, width, 1, f->vt, B, n, keys, w->hs);
+    w->ops->tile_mac(w->s, B, w->q, width, 1, f->kt, B, n, keys, w->hs, false);
+    w->ops->tile_mac(w->ds, B, w->dout, width, 1, f->vt, B, n, keys, w->hs, false);
 }
 
 static void gradients(struct attn_work *w, int n, int keys) {
     size_t B = ATTN_KEYS, width = (size_t)w->width;
 
-    memset(w->dq, 0, n * width * sizeof *w->dq);
-    w->ops->tile_mac(w->dv, width, w->s, 1, B, w->dout, width, keys, w->width, n);
-    w->ops->tile_mac(w->dk, width, w->ds, 1, B, w->q, width, keys, w->width, n);
-    w->ops->tile_mac(w->dq, width, w->ds, B, 1, w->of.exact.k, width, n, w->width, keys);
+    w->ops->tile_mac(w->dv, width, w->s, 1, B, w->dout, width, keys, w->width, n, true);
+    w->ops->tile_mac(w->dk, width, w->ds, 1, B, w->q, width, keys, w->width, n, true);
+    w->ops->tile_mac(w->dq, width, w->ds, B, 1, w->of.exact.k, width, n, w->width, keys, false);
 }
 
 void attn_backward(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv) {

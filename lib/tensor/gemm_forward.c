@@ -63,7 +63,7 @@ void gemm_panel(real *to, const real *w, size_t ldw, int rows, int K) {
         for (int k = 0; k < K; k++) to[(size_t)k * GEMM_PANEL + j] = w[j * ldw + k];
 }
 
-/* Adds the products of `turn` columns of x to rows of y, for one panel. */
+/* The products of `turn` columns of x, from column `at` on, for rows of y and one panel. */
 static void multiply(const struct forward *f, const struct kernels *k, const real *panel, int row, int rows,
                      int n, int at, int turn) {
     const real *x = f->x + (size_t)row * f->K + at;
@@ -71,12 +71,12 @@ static void multiply(const struct forward *f, const struct kernels *k, const rea
     int cols = smaller(GEMM_PANEL, f->N - n);
 
     if (cols == GEMM_PANEL) {
-        k->tile_mac(y, f->N, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
+        k->tile_mac(y, f->N, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn, at);
         return;
     }
     memset(edge, 0, sizeof edge);
-    for (int r = 0; r < rows; r++) memcpy(edge + r * GEMM_PANEL, y + (size_t)r * f->N, cols * sizeof *y);
-    k->tile_mac(edge, GEMM_PANEL, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn);
+    for (int r = 0; at && r < rows; r++) memcpy(edge + r * GEMM_PANEL, y + (size_t)r * f->N, cols * sizeof *y);
+    k->tile_mac(edge, GEMM_PANEL, x, f->K, 1, panel, GEMM_PANEL, rows, GEMM_PANEL, turn, true);
     for (int r = 0; r < rows; r++) memcpy(y + (size_t)r * f->N, edge + r * GEMM_PANEL, cols * sizeof *y);
 }
 
@@ -88,8 +88,6 @@ static void forward_tile(void *ctx, int task, int worker) {
     real own[K_TURN * GEMM_PANEL];
 
     (void)worker;
-    for (int r = begin; r < end; r++)
-        memset(f->y + (size_t)r * f->N + n, 0, smaller(GEMM_PANEL, f->N - n) * sizeof *f->y);
     for (int at = 0; at < f->K; at += K_TURN) {
         int turn = smaller(K_TURN, f->K - at);
 

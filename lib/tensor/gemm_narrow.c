@@ -20,7 +20,7 @@ static void some_rows(void *ctx, int begin, int end, int part) {
     (void)part;
     for (int k = 0; k < j->K; k += TURN)
         j->k->tile_mac(j->c + begin * N, N, j->a + begin * j->am + k * j->ak, j->am, j->ak, j->b + k * N, N,
-                       end - begin, j->N, j->K - k < TURN ? j->K - k : TURN);
+                       end - begin, j->N, j->K - k < TURN ? j->K - k : TURN, true);
 }
 
 void gemm_narrow(real *c, const real *a, size_t am, size_t ak, const real *b, int M, int N, int K,

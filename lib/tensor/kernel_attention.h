@@ -1,13 +1,14 @@
 /* kernel_attention — small products in registers and online softmax over a block of keys. Included
  * after kernel_vec.h. */
 
-/* c[R, W*VL] += a b over k; R rows and W vectors of c stay in registers. */
+/* c[R, W*VL] = a b over k, or added to c; R rows and W vectors of c stay in registers. */
 #define MAC(R, W) \
     static void mac_##R##x##W(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, \
-                              size_t ldb, int K) { \
+                              size_t ldb, int K, bool add) { \
         vec acc[R][W]; \
         _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) \
-            _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) acc[r][w] = vload(c + r * ldc + w * VL); \
+            _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) \
+                acc[r][w] = add ? vload(c + r * ldc + w * VL) : (vec){ 0 }; \
         for (int k = 0; k < K; k++, a += ak, b += ldb) { \
             vec bk[W]; \
             _Pragma("GCC unroll 12") for (int w = 0; w < W; w++) bk[w] = vload(b + w * VL); \
@@ -34,16 +35,16 @@ enum { MAC_ROWS = 6 };
 #endif
 
 static void tile_mac(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, size_t ldb,
-                     int M, int N, int K) {
-    typedef void mac(real *, size_t, const real *, size_t, size_t, const real *, size_t, int);
+                     int M, int N, int K, bool add) {
+    typedef void mac(real *, size_t, const real *, size_t, size_t, const real *, size_t, int, bool);
     static mac *const one[] = { ALL_MACS(1) }, *const two[] = { ALL_MACS(2) };
 
     for (int rows; M > 0; M -= rows) {
         int n = 0;
 
         rows = tile_rows(M, MAC_ROWS);
-        for (; n + 2 * VL <= N; n += 2 * VL) two[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
-        for (; n < N; n += VL) one[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K);
+        for (; n + 2 * VL <= N; n += 2 * VL) two[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K, add);
+        for (; n < N; n += VL) one[rows - 1](c + n, ldc, a, am, ak, b + n, ldb, K, add);
         c += rows * ldc;
         a += rows * am;
     }

@@ -4,6 +4,7 @@
 #ifndef TENSOR_KERNELS_H
 #define TENSOR_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,10 +51,10 @@ struct kernels {
     /* In place, logits x[V] to the dense part of their gradient: -p (coef + dent (log p + H)). Who
      * calls adds coef at the token. */
     void (*softmax_backward)(real *x, int V, real lse, real coef, real dent, real H);
-    /* C[M,N] += A B for B[K,N]; A's element (m,k) is at m*am + k*ak. N is a multiple of 16. Each element
-     * of C takes its K products one after another. */
+    /* C[M,N] = A B for B[K,N], or with `add` C += A B; A's element (m,k) is at m*am + k*ak. N is a multiple of 16.
+     * Each element of C takes its K products one after another. */
     void (*tile_mac)(real *c, size_t ldc, const real *a, size_t am, size_t ak, const real *b, size_t ldb,
-                     int M, int N, int K);
+                     int M, int N, int K, bool add);
     /* One step of online softmax over s[n], n a multiple of 16, of which the first `valid` count: updates
      * the maximum *m and the sum *l, turns s into weights, returns the factor for what was summed before. */
     real (*softmax_block)(real *s, int n, int valid, real *m, real *l);

@@ -158,9 +158,8 @@ static void panel_rows(const struct product *p, real *y, size_t ldy, int begin, 
     } else if (w->type == PACKED_INT8) {
         p->k->int8_rows(y, ldy, (const struct packed_bytes *)input, at, rows, w->K);
     } else {
-        for (int r = 0; r < rows; r++) memset(y + r * ldy, 0, PACKED_COLS * sizeof *y);
         kernels_get()->tile_mac(y, ldy, p->x + (size_t)begin * w->K, w->K, 1, at, PACKED_COLS, rows, PACKED_COLS,
-                                w->K);
+                                w->K, false);
     }
 }
 

@@ -131,7 +131,7 @@ static void check_softmax(const struct kernels *k, int V) {
     }
 }
 
-/* C[M,32] += A B with A as it lies and transposed. */
+/* C[M,32] += A B, and = A B, with A as it lies and transposed. */
 static void check_mac(const struct kernels *k, int M, int K) {
     enum { N = 32 };
     static real a[MOST * 2], b[64 * N], c[16 * N], want[16 * N];
@@ -139,12 +139,14 @@ static void check_mac(const struct kernels *k, int M, int K) {
 
     for (int i = 0; i < MOST * 2; i++) a[i] = (real)rng_normal(&r);
     for (int i = 0; i < 64 * N; i++) b[i] = (real)rng_normal(&r);
-    for (int turned = 0; turned < 2; turned++) {
+    for (int way = 0; way < 4; way++) {
+        int turned = way % 2, add = way / 2;
+
         for (int i = 0; i < 16 * N; i++) want[i] = c[i] = (real)rng_normal(&r);
-        k->tile_mac(c, N, a, turned ? 1 : (size_t)K, turned ? (size_t)M : 1, b, N, M, N, K);
+        k->tile_mac(c, N, a, turned ? 1 : (size_t)K, turned ? (size_t)M : 1, b, N, M, N, K, add);
         for (int m = 0; m < M; m++)
             for (int n = 0; n < N; n++) {
-                double s = (double)want[m * N + n];
+                double s = add ? (double)want[m * N + n] : 0;
 
                 for (int i = 0; i < K; i++)
                     s += (double)a[turned ? i * M + m : m * K + i] * (double)b[i * N + n];
