@@ -33,12 +33,12 @@ shape() {
 }
 
 # The work: examples of a step and steps of sft-train; prompts, and tokens of a sample, of rollout; tokens of a prompt,
-# and samples, of decode and rl-update.
+# and samples, of decode and rl-update; groups of decode.
 size() {
     case $1 in
-        demo) echo "$batch" 8 "$rl_prompts" 128 200 16 ;;
-        small) echo 8 6 16 64 400 16 ;;
-        smollm2-135m) echo 4 4 2 32 600 8 ;;
+        demo) echo "$batch" 8 "$rl_prompts" 128 200 16 16 ;;
+        small) echo 8 6 16 64 400 16 16 ;;
+        smollm2-135m) echo 4 4 2 32 600 8 4 ;;
     esac
 }
 
@@ -154,35 +154,45 @@ group() {
         logprobs: (.value.tokens | map(-8))}]}'
 }
 
-# generation NAME PROMPT SAMPLES: what the parts of rollout take with each kind of weights.
+# generation NAME PROMPT SAMPLES GROUPS: what the parts of rollout take with each kind of weights.
 generation() {
     echo '{"prompt":"A"}' > "$work/short.jsonl"
-    texts "$work/$1" 8 "$2" > "$work/some.jsonl"
-    head -n 4 "$work/some.jsonl" > "$work/four.jsonl"
+    texts "$work/$1" $(($4 + 9)) "$2" > "$work/some.jsonl"
+    for n in 1 8 $(($4 + 1)); do head -n "$n" "$work/some.jsonl" > "$work/prompts.$n"; done
     for weights in fp32 bf16 int8; do
         parts "$@" "$weights" | jq -c --arg w "$weights" '{case, model, weights: $w} + .'
     done
 }
 
-# parts NAME PROMPT SAMPLES WEIGHTS: start is the first token of a short prompt, best of three; prefill reads eight
-# prompts; decode samples 60 tokens each of four groups, one after another, and is then compared with one token each.
+# parts NAME PROMPT SAMPLES GROUPS WEIGHTS: start is the first token of a short prompt, best of three; prefill reads
+# eight prompts; decode samples 60 tokens of so many groups, one after another. Neither counts the time of the start, and
+# decode none of a first group, after which weights are laid out. That of one token each tells decoding from reading.
 parts() {
-    local p=$2 s=$3 c one roll=(rollout --quiet -m "$work/$1" --no-scores --weights "$4")
+    local p=$2 s=$3 g=$4 c n tokens start roll=(rollout --quiet -m "$work/$1" --no-scores --weights "$5")
     for run in 1 2 3; do
         timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/short.jsonl"
         mv "$work/time" "$work/time.$run"
     done
     jq -sc --arg model "$1" --argjson threads "$threads" \
         'min_by(.seconds) | {case: "start", model: $model, threads: $threads} + .' "$work"/time.[123]
-    timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/some.jsonl"
-    trained prefill "$1" "8 * $p / \$time[0].seconds" "forward($p; 1; 1) / $p"
+    start=$(jq -s 'map(.seconds) | min' "$work"/time.[123])
+    timed generated.jsonl "${roll[@]}" -n 1 --max-tokens 1 "$work/prompts.8"
+    trained prefill "$1" "8 * $p / (\$time[0].seconds - $start)" "forward($p; 1; 1) / $p"
     roll+=(-n "$s" --batch "$s")
-    timed generated.jsonl "${roll[@]}" --max-tokens 1 "$work/four.jsonl"
-    one=$(jq .seconds "$work/time")
-    timed generated.jsonl "${roll[@]}" --max-tokens 60 "$work/four.jsonl"
-    c=$(jq -n "[inputs.samples[].tokens | length] | add / (4 * $s)" "$work/generated.jsonl")
-    trained decode "$1" "4 * $s * $c / \$time[0].seconds" "forward($p; $s; $c) / ($s * $c)" |
-        jq -c ".decoded_per_second = 4 * $s * ($c - 1) / (.seconds - $one)"
+    for tokens in 1 60; do
+        for n in 1 $((g + 1)); do
+            timed generated.jsonl "${roll[@]}" --max-tokens "$tokens" "$work/prompts.$n"
+            cp "$work/time" "$work/time.$tokens.$n"
+        done
+    done
+    c=$(jq -n "[inputs.samples[].tokens | length] | add / (($g + 1) * $s)" "$work/generated.jsonl")
+    trained decode "$1" "$g * $s * $c / ($(less 60 "$g"))" "forward($p; $s; $c) / ($s * $c)" |
+        jq -c ".decoded_per_second = $g * $s * ($c - 1) / ($(less 60 "$g") - ($(less 1 "$g")))"
+}
+
+# less TOKENS GROUPS: seconds of all groups but the first.
+less() {
+    echo "$(jq .seconds "$work/time.$1.$(($2 + 1))") - $(jq .seconds "$work/time.$1.1")"
 }
 
 # training NAME: sft-train of all weights and of an adapter on examples of 400 + 112 tokens; rl-update on a group whose
@@ -203,12 +213,12 @@ training() {
 
 # model NAME: its products, then the trainers, rollout, and what rollout's parts take.
 model() {
-    local dir=$work/$1 peak examples steps prompts tokens prompt samples p c s=8
-    read -r examples steps prompts tokens prompt samples < <(size "$1")
+    local dir=$work/$1 peak examples steps prompts tokens prompt samples groups p c s=8
+    read -r examples steps prompts tokens prompt samples groups < <(size "$1")
     model-init --quiet --tokenizer "$work/tokenizer.json" $(shape "$1") -o "$dir"
     sgemm "$1" "$dir" | tee "$work/sgemm.jsonl"
     peak=$(jq -s 'map(.sgemm) | max' "$work/sgemm.jsonl")
-    if wanted start prefill decode; then generation "$1" "$prompt" "$samples"; fi
+    if wanted start prefill decode; then generation "$1" "$prompt" "$samples" "$groups"; fi
     if wanted "${trainers[@]}"; then training "$1"; fi
     wanted rollout reward || return 0
 
