@@ -94,17 +94,18 @@ static void wake_all(struct pool *p, atomic_int *asleep, pthread_cond_t *cond) {
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Takes tasks of `generation` until none is left. */
+/* Takes tasks of `generation` until none is left, then tells how many: a count for each would wait for the other cores. */
 static void take_tasks(struct pool *p, unsigned generation, int worker) {
     uint_fast64_t now = atomic_load(&p->next);
+    int done = 0;
 
-    for (;;) {
-        if (now >> 32 != generation || (uint32_t)now >= atomic_load(&p->n)) return;
+    while (now >> 32 == generation && (uint32_t)now < atomic_load(&p->n)) {
         if (!atomic_compare_exchange_weak(&p->next, &now, now + 1)) continue;
         p->task(p->ctx, (int)(uint32_t)now, worker);
-        if (atomic_fetch_sub(&p->left, 1) == 1) wake_all(p, &p->waiting, &p->done);
+        done++;
         now = atomic_load(&p->next);
     }
+    if (done && atomic_fetch_sub(&p->left, done) == done) wake_all(p, &p->waiting, &p->done);
 }
 
 static void *work(void *arg) {

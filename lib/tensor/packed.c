@@ -10,7 +10,8 @@
 enum {
     ROWS = 504,                 /* rows of y a task takes: whole register tiles of 12, 6, 4 and 3 */
     EDGE_ROWS = 12,             /* and at a time where a panel goes beyond y */
-    INPUT_ROWS = 4              /* rows that a task rounds */
+    INPUT_ROWS = 4,             /* rows that a task rounds */
+    THREAD_PARTS = 8            /* of the panels for each thread: memory is read in long runs */
 };
 
 const char *packed_name(int type) {
@@ -133,7 +134,7 @@ struct product {
     const struct packed_kernels *k;
     char *input;
     size_t stride;              /* bytes of a row of the input */
-    int M, panels;
+    int M, panels, parts;       /* parts: of the panels, of which a task takes one */
 };
 
 static void round_rows(void *ctx, int begin, int end, int part) {
@@ -163,13 +164,11 @@ static void panel_rows(const struct product *p, real *y, size_t ldy, int begin, 
     }
 }
 
-static void product_tile(void *ctx, int task, int worker) {
-    const struct product *p = ctx;
-    int N = p->w->N, panel = task % p->panels, n = panel * PACKED_COLS, begin = task / p->panels * ROWS;
-    int end = p->M - begin < ROWS ? p->M : begin + ROWS;
+/* Rows begin .. end-1 of y, and the panel's columns. */
+static void product_panel(const struct product *p, int begin, int end, int panel) {
+    int N = p->w->N, n = panel * PACKED_COLS;
     real edge[EDGE_ROWS * PACKED_COLS];
 
-    (void)worker;
     if (N - n >= PACKED_COLS) {
         panel_rows(p, p->y + (size_t)begin * N + n, (size_t)N, begin, end - begin, panel);
         return;
@@ -183,10 +182,21 @@ static void product_tile(void *ctx, int task, int worker) {
     }
 }
 
+static void product_part(void *ctx, int task, int worker) {
+    const struct product *p = ctx;
+    int begin = task / p->parts * ROWS, end = p->M - begin < ROWS ? p->M : begin + ROWS, part = task % p->parts;
+
+    (void)worker;
+    for (int i = part * p->panels / p->parts; i < (part + 1) * p->panels / p->parts; i++)
+        product_panel(p, begin, end, i);
+}
+
 void packed_forward(real *y, const real *x, const struct packed_matrix *w, int M, void *scratch, struct pool *pool) {
     struct product p = { .y = y, .x = x, .w = w, .k = packed_kernels_get(), .input = scratch,
                          .stride = input_bytes(w->type, w->K), .M = M, .panels = rows_parts(w->N, PACKED_COLS) };
 
+    p.parts = THREAD_PARTS * pool_threads(pool);
+    p.parts = p.parts < p.panels ? p.parts : p.panels;
     if (w->type != PACKED_FP32) rows_run(pool, M, INPUT_ROWS, round_rows, &p);
-    pool_run(pool, rows_parts(M, ROWS) * p.panels, product_tile, &p);
+    pool_run(pool, rows_parts(M, ROWS) * p.parts, product_part, &p);
 }
