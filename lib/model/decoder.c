@@ -104,7 +104,7 @@ struct attention_job {
 static real *blocks_of(const struct decoder *d, int seq, int kv) {
     size_t n = d->packed_at[seq + 1] - d->packed_at[seq];
 
-    return d->packed + (d->packed_at[seq] * d->m->cfg.kv_heads + n * kv) * attn_block_size(d->m->cfg.head_dim);
+    return d->packed + (d->packed_at[seq] * d->m->cfg.kv_heads + n * kv) * d->forward->attention->block_size(d->m->cfg.head_dim);
 }
 
 static void pack_task(void *ctx, int task, int worker) {
@@ -112,7 +112,7 @@ static void pack_task(void *ctx, int task, int worker) {
     int seq = task / j->shape.kv_heads, kv = task % j->shape.kv_heads;
 
     (void)worker;
-    j->d->forward->attend_pack(blocks_of(j->d, seq, kv), j->a->qkv, &j->d->spans[seq], &j->shape, kv);
+    attn_pack(j->d->forward->attention, blocks_of(j->d, seq, kv), j->a->qkv, &j->d->spans[seq], &j->shape, kv);
 }
 
 static void attend_task(void *ctx, int task, int worker) {
@@ -132,7 +132,7 @@ static void attend_task(void *ctx, int task, int worker) {
                               .group = group, .hs = hs };
 
     (void)worker;
-    if (p->begin + p->n > s.skip) j->d->forward->attend(&q, &keys);
+    if (p->begin + p->n > s.skip) j->d->forward->attention->forward(&q, &keys);
 }
 
 real *decoder_lse(const struct decoder *d, int layer) {

@@ -74,7 +74,7 @@ static void lay_acts(struct decoder *d, struct layout *l, size_t rows) {
     }
     d->size_lse = rows * c->heads;
     d->lse = take(l, d->recompute ? d->size_lse : d->size_lse * c->layers);
-    d->packed = take(l, d->packed_at[d->n_seqs] * c->kv_heads * attn_block_size(c->head_dim));
+    d->packed = take(l, d->packed_at[d->n_seqs] * c->kv_heads * d->forward->attention->block_size(c->head_dim));
 }
 
 static void lay_head(struct decoder *d, struct layout *l) {

@@ -39,6 +39,7 @@ struct piece {
 struct kvcache {
     const struct model *m;
     struct pool *pool;
+    const struct attn_kind *attention;
     struct rope rope;
     struct sequence *seqs;
     size_t n_seqs, seqs_cap;
@@ -61,6 +62,7 @@ struct kvcache *kvcache_new(const struct model *m, struct pool *pool) {
     gemm_start();
     kv->m = m;
     kv->pool = pool;
+    kv->attention = m->packing && m->packing->type != PACKED_FP32 ? &attn_bf16 : &attn_exact;
     return kv;
 }
 
@@ -93,7 +95,7 @@ static int free_place(struct kvcache *kv, size_t need) {
 }
 
 static size_t block_reals(const struct kvcache *kv) {
-    return attn_block_size(kv->m->cfg.head_dim);
+    return kv->attention->block_size(kv->m->cfg.head_dim);
 }
 
 /* A sequence that goes on after `before` tokens of `root`. Memory must be finite, and its padding zero. */
@@ -303,8 +305,8 @@ static void store_task(void *ctx, int task, int worker) {
         const real *k = kv->acts.qkv + (size_t)r * layer_qkv(c) + (size_t)(c->heads + head) * c->head_dim;
         int at = kv->pos[r] - s->before / ATTN_BLOCK * ATTN_BLOCK;
 
-        attn_store(own_blocks(kv, s, j->layer, head) + at / ATTN_BLOCK * block_reals(kv), at % ATTN_BLOCK, k,
-                   k + (size_t)c->kv_heads * c->head_dim, c->head_dim);
+        kv->attention->store(own_blocks(kv, s, j->layer, head) + at / ATTN_BLOCK * block_reals(kv), at % ATTN_BLOCK,
+                             k, k + (size_t)c->kv_heads * c->head_dim, c->head_dim);
     }
 }
 
@@ -326,13 +328,13 @@ static void attend_task(void *ctx, int task, int worker) {
 
     (void)worker;
     if (!p->branches) {
-        attn_forward(&q, &keys);
+        kv->attention->forward(&q, &keys);
         return;
     }
     for (int r = 0; r < p->n; r++)
         branches[r] = (struct attn_branch){ own_blocks(kv, &kv->seqs[kv->ids[p->row + r]], j->layer, head),
                                             kv->pos[p->row + r] };
-    attn_forward_branches(&q, keys.root, keys.root_blocks, branches);
+    kv->attention->forward_branches(&q, keys.root, keys.root_blocks, branches);
 }
 
 /* The rows of the feeds whose logits are asked for: all, or each feed's last. */

@@ -4,7 +4,7 @@
  * completions of a prompt store it once. `kvcache_feed` reads any number of tokens of any number of
  * sequences at once: prompts, one-token steps of many sequences, forced tokens. Log-probabilities
  * have the same bits as decoder_forward's, whatever else is in the batch; with packed weights (model/packing.h) of
- * less than full precision they are near them. */
+ * less than full precision they are near them: keys, values and the factors of attention are rounded to bf16 as well. */
 #ifndef MODEL_KVCACHE_H
 #define MODEL_KVCACHE_H
 
@@ -21,7 +21,8 @@ struct kv_feed {
     int n;
 };
 
-/* An empty cache for this model; both are borrowed. Free with kvcache_free. */
+/* An empty cache for this model, which is packed before if to less than full precision; both are borrowed. Free with
+ * kvcache_free. */
 struct kvcache *kvcache_new(const struct model *m, struct pool *pool);
 void kvcache_free(struct kvcache *kv);
 

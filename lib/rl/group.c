@@ -92,7 +92,6 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
         sampler_free(s);
         return NULL;
     }
-    s->kv = kvcache_new(s->model, pool);
     s->window = LOOKAHEAD * (int)((o->batch + o->samples - 1) / o->samples);
     s->ring = mem_calloc((size_t)s->window, sizeof *s->ring);
     s->places = mem_calloc((size_t)o->batch, sizeof *s->places);
@@ -101,6 +100,7 @@ struct sampler *sampler_new(const char *dir, const struct group_options *o, stru
     for (int i = 0; i < pool_threads(pool); i++) s->dists[i] = sample_dist_new(s->model->cfg.vocab);
     hash_hex(s->hash, model_hash(s->model));
     if (o->weights != PACKED_FP32) model_pack(s->model, (enum packed_type)o->weights, pool);
+    s->kv = kvcache_new(s->model, pool);
     return s;
 }
 

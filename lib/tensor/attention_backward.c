@@ -6,7 +6,7 @@
 
 #include "tensor/attention_own.h"
 
-static void work_open(struct attn_work *w, const struct attn_products *kind, const struct attn_grads *a,
+static void work_open(struct attn_work *w, const struct attn_backward *kind, const struct attn_grads *a,
                       const struct attn_span *span, const struct attn_shape *shape, int kv) {
     w->a = a;
     w->span = span;
@@ -23,10 +23,6 @@ static void work_open(struct attn_work *w, const struct attn_products *kind, con
     w->scale = (real)(1 / sqrt((double)shape->hs));
     memset(w->q, 0, sizeof w->q);
     memset(w->dout, 0, sizeof w->dout);
-}
-
-int attn_row(const struct attn_span *s, int p) {
-    return p < s->root_len ? s->root_start + p : s->start + p - s->root_len;
 }
 
 /* Queries first .. first+n-1, counted over rows and heads, and the gradients of their results. */
@@ -53,7 +49,7 @@ static void add_queries(struct attn_work *w, int first, int n) {
 }
 
 /* Queries first .. first+n-1 and the block from position `base` on, of which all up to `end` are there. */
-static void tile_backward(struct attn_work *w, const struct attn_products *kind, int first, int n, int base, int end) {
+static void tile_backward(struct attn_work *w, const struct attn_backward *kind, int first, int n, int base, int end) {
     int last = w->span->root_len + (first + n - 1) / w->group + 1, keys = (last < end ? last : end) - base;
 
     keys = (keys + ATTN_BLOCK - 1) / ATTN_BLOCK * ATTN_BLOCK;
@@ -97,7 +93,7 @@ static void output_sums(struct attn_work *w) {
         }
 }
 
-void attn_backward_with(const struct attn_products *kind, const struct attn_grads *a, const struct attn_span *span,
+void attn_backward_with(const struct attn_backward *kind, const struct attn_grads *a, const struct attn_span *span,
                         const struct attn_shape *shape, int kv) {
     int all = span->root_len + span->len;
     struct attn_work w;
@@ -116,44 +112,4 @@ void attn_backward_with(const struct attn_products *kind, const struct attn_grad
         for (int p = base; p < end; p++)
             give_key(&w, p, w.dk + (size_t)(p - base) * w.width, w.dv + (size_t)(p - base) * w.width);
     }
-}
-
-static void load(struct attn_work *w, int base, int end) {
-    struct attn_exact_factors *f = &w->of.exact;
-    size_t n = (size_t)w->width * ATTN_KEYS * sizeof(real);
-
-    memset(f->kt, 0, n);
-    memset(f->vt, 0, n);
-    memset(f->k, 0, n);
-    for (int j = 0; base + j < end; j++) {
-        const real *row = w->a->qkv + attn_row(w->span, base + j) * w->ld;
-
-        for (int d = 0; d < w->hs; d++) {
-            f->kt[d * ATTN_KEYS + j] = row[w->key + d];
-            f->vt[d * ATTN_KEYS + j] = row[w->value + d];
-        }
-        memcpy(f->k + (size_t)j * w->width, row + w->key, (size_t)w->hs * sizeof *row);
-    }
-}
-
-static void scores(struct attn_work *w, int n, int keys) {
-    const struct attn_exact_factors *f = &w->of.exact;
-    size_t B = ATTN_KEYS, width = (size_t)w->width;
-
-    w->ops->tile_mac(w->s, B, w->q, width, 1, f->kt, B, n, keys, w->hs, false);
-    w->ops->tile_mac(w->ds, B, w->dout, width, 1, f->vt, B, n, keys, w->hs, false);
-}
-
-static void gradients(struct attn_work *w, int n, int keys) {
-    size_t B = ATTN_KEYS, width = (size_t)w->width;
-
-    w->ops->tile_mac(w->dv, width, w->s, 1, B, w->dout, width, keys, w->width, n, true);
-    w->ops->tile_mac(w->dk, width, w->ds, 1, B, w->q, width, keys, w->width, n, true);
-    w->ops->tile_mac(w->dq, width, w->ds, B, 1, w->of.exact.k, width, n, w->width, keys, false);
-}
-
-void attn_backward(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv) {
-    static const struct attn_products exact = { 16, load, scores, gradients };
-
-    attn_backward_with(&exact, a, span, shape, kv);
 }

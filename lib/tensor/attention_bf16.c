@@ -1,22 +1,14 @@
-/* attention_bf16 — attention.c and attention_backward.c with factors rounded to bf16; softmax is in full precision.
- * A block has its keys as pairs along the head, [hs/2][ATTN_BLOCK], then its values as pairs of keys, in panels of
- * BF16_COLUMNS columns, [ATTN_BLOCK/2][BF16_COLUMNS]. */
-#include <math.h>
+/* attention_bf16 — the products of attention with factors rounded to bf16, and that kind. */
 #include <string.h>
 
 #include "tensor/attention_own.h"
 
 enum {
-    TILE = 24,                          /* queries at a time */
-    TURN = ATTN_KEYS / ATTN_BLOCK,      /* blocks that their softmax takes at a time */
     PAIRS = ATTN_BLOCK / 2,             /* of a block's keys */
     COLUMNS = BF16_COLUMNS
 };
+typedef uint16_t half __attribute__((may_alias));       /* of a pair: another thread may write the other */
 _Static_assert((int)ATTN_BLOCK == (int)COLUMNS, "a block's keys are one panel");
-
-static int width_of(int hs) {
-    return (hs + COLUMNS - 1) / COLUMNS * COLUMNS;
-}
 
 static int smaller(int a, int b) {
     return a < b ? a : b;
@@ -37,119 +29,56 @@ static void panels_across(uint32_t *to, int pairs, int pair, const real *x, cons
         k->across(to + (size_t)d * pairs + (size_t)pair * COLUMNS, x + d, y ? y + d : NULL, smaller(COLUMNS, n - d));
 }
 
-void attn_bf16_pack(real *blocks, const real *qkv, const struct attn_span *span,
-                    const struct attn_shape *shape, int kv) {
-    size_t ld = (size_t)(shape->heads + 2 * shape->kv_heads) * shape->hs, size = attn_block_size(shape->hs);
-    size_t key = (size_t)(shape->heads + kv) * shape->hs, value = key + (size_t)shape->kv_heads * shape->hs;
-    int first = span->root_len / ATTN_BLOCK * ATTN_BLOCK, end = span->root_len + span->len, hs = shape->hs;
-    const struct bf16_kernels *k = bf16_get();
-
-    memset(blocks, 0, attn_blocks(span->root_len, end) * size * sizeof *blocks);
-    for (int p = first; p < end; p++) {
-        const real *row = qkv + attn_row(span, p) * ld, *next = p + 1 < end ? qkv + attn_row(span, p + 1) * ld : NULL;
-        uint32_t *keys = (uint32_t *)(blocks + (size_t)(p - first) / ATTN_BLOCK * size);
-        uint32_t *values = keys + hs / 2 * ATTN_BLOCK;
-
-        pairs_apart(keys + p % ATTN_BLOCK, ATTN_BLOCK, row + key, hs, k);
-        if (p % 2 == 0)
-            panels_across(values, PAIRS, p % ATTN_BLOCK / 2, row + value, next ? next + value : NULL, hs, k);
-    }
+static size_t block_size(int hs) {
+    return (size_t)hs / 2 * ATTN_BLOCK + (size_t)PAIRS * (size_t)((hs + COLUMNS - 1) / COLUMNS * COLUMNS);
 }
 
-struct tile {
-    uint32_t q[TILE * ATTN_MAX_HEAD / 2], p[TILE * ATTN_KEYS / 2];
-    real o[TILE * ATTN_MAX_HEAD], s[TILE * ATTN_KEYS];
-    real m[TILE], l[TILE];
-    int n, hs, width, first, pos;       /* the first query's number, counted over rows and heads; position of row 0 */
-    int group;
-    const struct kernels *ops;
-    const struct bf16_kernels *k;
-};
+static void store(real *block, int j, const real *k, const real *v, int hs) {
+    const struct bf16_kernels *ops = bf16_get();
+    uint32_t *keys = (uint32_t *)block, row[ATTN_MAX_HEAD];
+    half *values = (half *)(keys + hs / 2 * ATTN_BLOCK);
 
-static int pos_of(const struct tile *t, int e) {
-    return t->pos + (t->first + e) / t->group;
+    pairs_apart(keys + j, ATTN_BLOCK, k, hs, ops);
+    ops->across(row, v, NULL, hs);
+    for (int d = 0; d < hs; d++)
+        values[((size_t)(d / COLUMNS * PAIRS + j / 2) * COLUMNS + d % COLUMNS) * 2 + j % 2] = (half)row[d];
 }
 
-static void tile_open(struct tile *t, const struct attn_queries *a, int first) {
-    real scale = (real)(1 / sqrt((double)a->hs)), scaled[ATTN_MAX_HEAD];
-
-    t->first = first;
-    t->n = smaller(TILE, a->n * a->group - first);
-    for (int e = 0; e < t->n; e++) {
-        int row = (first + e) / a->group, head = (first + e) % a->group;
-
-        memcpy(scaled, a->q + row * a->ldq + (size_t)head * a->hs, (size_t)a->hs * sizeof *scaled);
-        t->ops->scale(scaled, scale, (size_t)a->hs);
-        t->k->along(t->q + (size_t)e * a->hs / 2, scaled, a->hs);
-        t->m[e] = -INFINITY;
-        t->l[e] = 0;
-    }
+static void round_queries(struct attn_tile *t) {
+    for (int e = 0; e < t->n; e++)
+        bf16_get()->along(t->q_pairs + (size_t)e * t->hs / 2, t->q + (size_t)e * t->width, t->hs);
 }
 
-/* The weights of `n` blocks' keys, the first at position `base`, from their scores. */
-static void tile_weights(struct tile *t, int base, int n) {
-    int keys = n * ATTN_BLOCK;
-
-    for (int e = 0; e < t->n; e++) {
-        real *s = t->s + (size_t)e * ATTN_KEYS, factor = 1;
-        int valid = pos_of(t, e) + 1 - base;
-
-        if (valid > 0) factor = t->ops->softmax_block(s, keys, smaller(valid, keys), &t->m[e], &t->l[e]);
-        else memset(s, 0, (size_t)keys * sizeof *s);
-        if (base && factor != 1) t->ops->scale(t->o + (size_t)e * t->width, factor, (size_t)t->width);
-        t->k->along(t->p + (size_t)e * ATTN_KEYS / 2, s, keys);
-    }
+static void round_weights(struct attn_tile *t, int e, int keys) {
+    bf16_get()->along(t->s_pairs + (size_t)e * ATTN_KEYS / 2, t->s + (size_t)e * ATTN_KEYS, keys);
 }
 
-static void tile_blocks(struct tile *t, const uint32_t *const blocks[TURN], int n, int base) {
+static void block_scores(struct attn_tile *t, const real *block, int b, int begin, int end) {
     size_t pairs = (size_t)t->hs / 2;
 
-    for (int b = 0; b < n; b++)
-        t->k->mac(t->s + b * ATTN_BLOCK, ATTN_KEYS, t->q, pairs, 1, blocks[b], t->n, (int)pairs, false);
-    tile_weights(t, base, n);
-    for (int b = 0; b < n; b++)
-        for (int d = 0; d < t->width; d += COLUMNS)
-            t->k->mac(t->o + d, (size_t)t->width, t->p + b * PAIRS, ATTN_KEYS / 2, 1,
-                      blocks[b] + pairs * ATTN_BLOCK + (size_t)d * PAIRS, t->n, PAIRS, base || b);
+    bf16_get()->mac(t->s + begin * ATTN_KEYS + b % ATTN_TURN * ATTN_BLOCK, ATTN_KEYS, t->q_pairs + begin * pairs, pairs, 1,
+                    (const uint32_t *)block, end - begin, (int)pairs, false);
 }
 
-static void tile_close(const struct tile *t, const struct attn_queries *a) {
-    for (int e = 0; e < t->n; e++) {
-        int row = (t->first + e) / a->group, head = (t->first + e) % a->group;
-        real *out = a->out + row * a->ldo + (size_t)head * a->hs;
+static void block_values(struct attn_tile *t, const real *block, int b, int begin, int end, int keys, bool add) {
+    const uint32_t *values = (const uint32_t *)block + (size_t)t->hs / 2 * ATTN_BLOCK;
+    const uint32_t *s = t->s_pairs + begin * ATTN_KEYS / 2 + b % ATTN_TURN * PAIRS;
 
-        memcpy(out, t->o + (size_t)e * t->width, (size_t)a->hs * sizeof *out);
-        t->ops->scale(out, 1 / t->l[e], (size_t)a->hs);
-        if (a->lse) a->lse[row * a->ldl + head] = (real)(t->m[e] + log((double)t->l[e]));
-    }
+    for (int d = 0; d < t->width; d += COLUMNS)
+        bf16_get()->mac(t->o + (size_t)begin * t->width + d, (size_t)t->width, s, ATTN_KEYS / 2, 1,
+                        values + (size_t)d * PAIRS, end - begin, (keys + 1) / 2, add);
 }
 
-void attn_bf16_forward(const struct attn_queries *a, const struct attn_keys *keys) {
-    size_t size = attn_block_size(a->hs);
-    const uint32_t *blocks[TURN];
-    struct tile t;
+static const struct attn_forward products = { &attn_bf16, COLUMNS, round_queries, round_weights, block_scores,
+                                              block_values };
 
-    t.ops = kernels_get();
-    t.k = bf16_get();
-    t.hs = a->hs;
-    t.width = width_of(a->hs);
-    t.group = a->group;
-    t.pos = a->pos;
-    for (int first = 0; first < a->n * a->group; first += TILE) {
-        int all;
+static void forward(const struct attn_queries *a, const struct attn_keys *keys) {
+    attn_forward_with(&products, a, keys, NULL);
+}
 
-        tile_open(&t, a, first);
-        all = pos_of(&t, t.n - 1) / ATTN_BLOCK + 1;
-        for (int b = 0; b < all; b += TURN) {
-            int n = smaller(TURN, all - b);
-
-            for (int i = b; i < b + n; i++)
-                blocks[i - b] = (const uint32_t *)(i < keys->root_blocks ? keys->root + i * size
-                                                                         : keys->own + (i - keys->root_blocks) * size);
-            tile_blocks(&t, blocks, n, b * ATTN_BLOCK);
-        }
-        tile_close(&t, a);
-    }
+static void forward_branches(const struct attn_queries *a, const real *root, int root_blocks,
+                             const struct attn_branch *branches) {
+    attn_forward_with(&products, a, &(struct attn_keys){ .root = root, .root_blocks = root_blocks }, branches);
 }
 
 static void load(struct attn_work *w, int base, int end) {
@@ -210,9 +139,10 @@ static void gradients(struct attn_work *w, int n, int keys) {
     }
 }
 
-void attn_bf16_backward(const struct attn_grads *a, const struct attn_span *span,
-                        const struct attn_shape *shape, int kv) {
-    static const struct attn_products bf16 = { COLUMNS, load, scores, gradients };
+static void backward(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv) {
+    static const struct attn_backward of = { COLUMNS, load, scores, gradients };
 
-    attn_backward_with(&bf16, a, span, shape, kv);
+    attn_backward_with(&of, a, span, shape, kv);
 }
+
+const struct attn_kind attn_bf16 = { block_size, store, forward, forward_branches, backward };

@@ -1,14 +1,50 @@
-/* attention_own — backward of either kind: a block of keys, and one tile of queries after another. */
+/* attention_own — what attention.c and attention_backward.c, which are of either kind, ask of the kinds' products. */
 #ifndef TENSOR_ATTENTION_OWN_H
 #define TENSOR_ATTENTION_OWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tensor/attention.h"
 #include "tensor/bf16.h"
 #include "tensor/kernels.h"
 
-enum { ATTN_KEYS = 128, ATTN_TILE = 48 };       /* of the block and of the tile: whole register tiles */
+enum {
+    ATTN_TURN = 4, ATTN_KEYS = ATTN_TURN * ATTN_BLOCK,  /* blocks, and keys, at a time */
+    ATTN_QUERIES = 24,          /* of forward, and */
+    ATTN_TILE = 48              /* of backward at a time: whole register tiles */
+};
+
+/* Queries, their results so far, and the scores or weights of a turn's keys. */
+struct attn_tile {
+    real q[ATTN_QUERIES * ATTN_MAX_HEAD], o[ATTN_QUERIES * ATTN_MAX_HEAD], s[ATTN_QUERIES * ATTN_KEYS];
+    uint32_t q_pairs[ATTN_QUERIES * ATTN_MAX_HEAD / 2], s_pairs[ATTN_QUERIES * ATTN_KEYS / 2];  /* rounded */
+    real m[ATTN_QUERIES], l[ATTN_QUERIES];
+    int pos[ATTN_QUERIES];
+    int n, hs, width, most;             /* width: hs up to whole columns; most: of pos */
+    int parts, ends[ATTN_QUERIES];      /* queries whose own blocks are the same: up to ends[0], ends[1] ... */
+    const real *own[ATTN_QUERIES];      /* of each part */
+    const real *root;
+    int root_blocks;
+    const struct kernels *ops;
+};
+
+/* Products of forward. */
+struct attn_forward {
+    const struct attn_kind *kind;
+    int columns;                /* width is a multiple */
+    /* Rounds q of all queries; s of query e for so many keys. */
+    void (*round_queries)(struct attn_tile *t);
+    void (*round_weights)(struct attn_tile *t, int e, int keys);
+    /* Of queries begin .. end-1 and block b, whose scores and weights are from s[.][b % ATTN_TURN * ATTN_BLOCK] on:
+     * s = q k^T; o = s v of the first `keys`, or added to o. */
+    void (*scores)(struct attn_tile *t, const real *block, int b, int begin, int end);
+    void (*values)(struct attn_tile *t, const real *block, int b, int begin, int end, int keys, bool add);
+};
+
+/* Queries of one sequence, or, where there are branches, of one root's. */
+void attn_forward_with(const struct attn_forward *kind, const struct attn_queries *a, const struct attn_keys *keys,
+                       const struct attn_branch *branches);
 
 /* Factors of products as they are read: keys and values [width][ATTN_KEYS], keys [ATTN_KEYS][width]. */
 struct attn_exact_factors {
@@ -43,8 +79,8 @@ struct attn_work {
     } of;
 };
 
-/* The products of one kind. Of keys, those that count are whole multiples of ATTN_BLOCK. */
-struct attn_products {
+/* Products of backward. Of keys, those that count are whole multiples of ATTN_BLOCK. */
+struct attn_backward {
     int columns;                /* width is a multiple */
     /* Takes in the keys and values of positions base .. end-1. */
     void (*load)(struct attn_work *w, int base, int end);
@@ -54,8 +90,7 @@ struct attn_products {
     void (*gradients)(struct attn_work *w, int n, int keys);
 };
 
-/* attn_backward with products of that kind. */
-void attn_backward_with(const struct attn_products *kind, const struct attn_grads *a, const struct attn_span *span,
+void attn_backward_with(const struct attn_backward *kind, const struct attn_grads *a, const struct attn_span *span,
                         const struct attn_shape *shape, int kv);
 
 /* The packed row of position p. */

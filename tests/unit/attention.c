@@ -98,12 +98,12 @@ static struct run plain(const struct shape *s) {
 
 static void forward(const struct products *k, struct run *a, const struct shape *s, int kv,
                     const struct attn_span *spans) {
-    int size = (int)attn_block_size(s->of.hs), group = s->of.heads / s->of.kv_heads;
+    int size = (int)k->attention->block_size(s->of.hs), group = s->of.heads / s->of.kv_heads;
     real *root = mem_aligned((size_t)attn_blocks(0, ROOT) * size, sizeof *root);
     real *own = mem_aligned((size_t)attn_blocks(ROOT, T) * size, sizeof *own);
 
-    k->attend_pack(root, a->qkv, &spans[0], &s->of, kv);
-    k->attend_pack(own, a->qkv, &spans[1], &s->of, kv);
+    attn_pack(k->attention, root, a->qkv, &spans[0], &s->of, kv);
+    attn_pack(k->attention, own, a->qkv, &spans[1], &s->of, kv);
     for (int i = 0; i < 2; i++) {
         struct attn_keys keys = { i ? root : NULL, i ? ROOT / ATTN_BLOCK : 0, i ? own : root };
         int row = spans[i].start + spans[i].skip, head = kv * group, at = head * s->of.hs;
@@ -112,7 +112,7 @@ static void forward(const struct products *k, struct run *a, const struct shape 
                                   .ldo = outs(&s->of), .ldl = (size_t)s->of.heads, .pos = row,
                                   .n = spans[i].len - spans[i].skip, .group = group, .hs = s->of.hs };
 
-        k->attend(&q, &keys);
+        k->attention->forward(&q, &keys);
     }
     free(root), free(own);
 }
@@ -127,9 +127,9 @@ static struct run computed(const struct products *k, const struct shape *s, bool
     for (int kv = 0; kv < s->of.kv_heads; kv++) {
         forward(k, &a, s, kv, spans);
         g.droot = NULL;
-        k->attend_backward(&g, &spans[0], &s->of, kv);
+        k->attention->backward(&g, &spans[0], &s->of, kv);
         g.droot = apart ? a.droot : NULL;
-        k->attend_backward(&g, &spans[1], &s->of, kv);
+        k->attention->backward(&g, &spans[1], &s->of, kv);
     }
     for (int r = 0; r < ROOT && apart; r++) add(a.dqkv + r * width(&s->of) + keys, 1, a.droot + r * kvs, (int)kvs);
     return a;
