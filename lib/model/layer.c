@@ -8,7 +8,7 @@
 #include "tensor/kernels.h"
 #include "tensor/rows.h"
 
-enum { PART = 16 };             /* rows a task takes */
+enum { PART = 16 };             /* most rows a task takes */
 
 /* What a part of the rows needs to know. */
 struct job {
@@ -57,7 +57,7 @@ static const struct packed_layer *packed_of(const struct pass *p, int layer) {
 void layer_embed(const struct pass *p, const int *tokens, real *x) {
     struct job j = { .p = p, .rows = tokens, .src = p->m->p.data + p->m->embed, .dst = x };
 
-    rows_run(p->pool, p->T, PART, embed_rows, &j);
+    rows_spread(p->pool, p->T, PART, embed_rows, &j);
 }
 
 static void norm_rows(void *ctx, int begin, int end, int part) {
@@ -107,9 +107,9 @@ void layer_before(const struct pass *p, int layer, const struct acts *a) {
     struct job j = { .p = p, .a = a, .o = o, .k = kernels_get(), .src = a->x, .dst = a->norm,
                      .rstd = a->rstd1, .weight = data + o->norm1 };
 
-    rows_run(p->pool, p->T, PART, norm_rows, &j);
+    rows_spread(p->pool, p->T, PART, norm_rows, &j);
     product(p, a->raw, a->norm, o->wqkv, &packed_of(p, layer)->qkv, p->T, layer_qkv(&p->m->cfg), p->m->cfg.hidden);
-    rows_run(p->pool, p->T, PART, qkv_rows, &j);
+    rows_spread(p->pool, p->T, PART, qkv_rows, &j);
 }
 
 /* Adds the stream to what a projection gave, and norms it when there is a weight. */
@@ -142,9 +142,9 @@ void layer_middle(const struct pass *p, int layer, const struct acts *a) {
                      .dst = a->norm, .rstd = a->rstd2, .weight = data + o->norm2 };
 
     product(p, a->mid, a->att, o->wo, &packed_of(p, layer)->o, p->T, c->hidden, layer_q(c));
-    rows_run(p->pool, p->T, PART, add_rows, &j);
+    rows_spread(p->pool, p->T, PART, add_rows, &j);
     product(p, a->gu, a->norm, o->w_gate_up, &packed_of(p, layer)->gate_up, p->T, 2 * c->intermediate, c->hidden);
-    rows_run(p->pool, p->T, PART, swiglu_rows, &j);
+    rows_spread(p->pool, p->T, PART, swiglu_rows, &j);
 }
 
 void layer_after(const struct pass *p, int layer, const struct acts *a) {
@@ -153,7 +153,7 @@ void layer_after(const struct pass *p, int layer, const struct acts *a) {
 
     layer_middle(p, layer, a);
     product(p, a->next, a->h, p->m->layers[layer].w_down, &packed_of(p, layer)->down, p->T, c->hidden, c->intermediate);
-    rows_run(p->pool, p->T, PART, add_rows, &j);
+    rows_spread(p->pool, p->T, PART, add_rows, &j);
 }
 
 static void pick_rows(void *ctx, int begin, int end, int part) {
@@ -175,7 +175,7 @@ void layer_after_rows(const struct pass *p, int layer, const struct acts *a, con
 
     if (!n) return;
     few.T = n;
-    rows_run(p->pool, n, PART, pick_rows, &j);
+    rows_spread(p->pool, n, PART, pick_rows, &j);
     layer_after(&few, layer, some);
 }
 
@@ -183,6 +183,6 @@ void layer_logits(const struct pass *p, const real *x, int n, real *rstd, real *
     const struct model *m = p->m;
     struct job j = { .p = p, .k = kernels_get(), .src = x, .dst = norm, .rstd = rstd, .weight = m->p.data + m->norm };
 
-    rows_run(p->pool, n, PART, norm_rows, &j);
+    rows_spread(p->pool, n, PART, norm_rows, &j);
     product(p, logits, norm, m->head, m->packing ? m->packing->head : NULL, n, m->cfg.vocab, m->cfg.hidden);
 }

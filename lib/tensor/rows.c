@@ -28,3 +28,9 @@ void rows_run(struct pool *pool, int n, int step, rows_work *work, void *ctx) {
 
     pool_run(pool, rows_parts(n, step), one_part, &j);
 }
+
+void rows_spread(struct pool *pool, int n, int most, rows_work *work, void *ctx) {
+    int each = rows_parts(n, pool_threads(pool));
+
+    rows_run(pool, n, each < 1 ? 1 : each < most ? each : most, work, ctx);
+}
