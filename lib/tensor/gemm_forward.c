@@ -9,8 +9,8 @@
 #include "tensor/rows.h"
 
 enum {
-    K_TURN = 512,               /* a panel's part in the second-level cache: 64 KiB */
-    ROWS = 1020,                /* rows of y a task takes at most: a panel is laid out once for them */
+    K_TURN = 1536,              /* a panel's part in the second-level cache: 192 KiB */
+    ROWS = 2040,                /* rows of y a task takes at most: a panel is laid out once for them */
     TILE = 12,                  /* rows of a register tile */
     ROWS_TURN = 60              /* rows of x that stay in cache while panels pass */
 };
