@@ -34,8 +34,6 @@ const struct bf16_kernels bf16_base = { along, across, mac };
 
 #if defined(__x86_64__) && !defined(REAL_DOUBLE)
 
-extern const struct bf16_kernels bf16_avx512;
-
 const struct bf16_kernels *bf16_get(void) {
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") ? &bf16_avx512 : &bf16_base;
 }

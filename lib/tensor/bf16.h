@@ -24,7 +24,7 @@ struct bf16_kernels {
 /* The set for this machine. */
 const struct bf16_kernels *bf16_get(void);
 
-/* In plain C, for any machine. */
-extern const struct bf16_kernels bf16_base;
+/* In plain C, for any machine; with the instructions of AVX512_BF16, where they can be built. */
+extern const struct bf16_kernels bf16_base, bf16_avx512;
 
 #endif

@@ -5,8 +5,6 @@
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512bf16,prefer-vector-width=512")
 #include "tensor/bf16.h"
 
-extern const struct bf16_kernels bf16_avx512;
-
 static void along(uint32_t *to, const real *x, int n) {
     int i = 0;
 

@@ -41,33 +41,45 @@ INLINE bits mac_bytes(bits acc, bits w, const int8_t *x) {
 #endif
 }
 
-/* Inputs in bf16: as they are for the instruction that takes them, else widened again. */
-#if HAS_BF16
-typedef uint16_t input16;
-
-INLINE vec mac_pair(vec acc, bits w, const input16 *x) {
-    return (vec)_mm512_dpbf16_ps((__m512)acc, (__m512bh)bset(word(x)), (__m512bh)w);
-}
+/* Rows of a tile, and what there is for each number of them. */
+#if VECTOR_BYTES == 64
+enum { TILE_ROWS = 12 };
+#define EACH_TILE(T) T(1) T(2) T(3) T(4) T(5) T(6) T(7) T(8) T(9) T(10) T(11) T(12)
+#define ALL_TILES(T) T##1, T##2, T##3, T##4, T##5, T##6, T##7, T##8, T##9, T##10, T##11, T##12
 #else
+enum { TILE_ROWS = 4 };
+#define EACH_TILE(T) T(1) T(2) T(3) T(4)
+#define ALL_TILES(T) T##1, T##2, T##3, T##4
+#endif
+
+#if HAS_BF16
+
+/* Inputs and panels are pairs of bf16.h. */
+static void bf16_input(void *to, const real *x, int K) {
+    bf16_avx512.along(to, x, K & ~1);
+    if (K & 1) bf16_avx512.across((uint32_t *)to + K / 2, x + K - 1, NULL, 1);
+}
+
+static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K) {
+    int pairs = (K + 1) / 2;
+
+    bf16_avx512.mac(y, ldy, x, (size_t)pairs, 1, (const uint32_t *)panel, M, pairs, false);
+}
+
+#else
+
+/* Inputs in bf16, widened again. */
 typedef float input16;
 
 INLINE vec mac_pair(vec acc, bits w, const input16 *x) {
     acc = vfma(vset(x[0]), (vec)(w << 16), acc);
     return vfma(vset(x[1]), (vec)(w & (int32_t)0xffff0000), acc);
 }
-#endif
 
 /* A vector of inputs, to nearest, ties to even, what is finite. */
 INLINE void to_bf16(input16 *h, bits b) {
     b += 0x7fff + (b >> 16 & 1);
-#if HAS_BF16
-    typedef uint16_t halves __attribute__((vector_size(2 * VL)));
-    halves half = __builtin_convertvector((b >> 16) & 0xffff, halves);
-
-    memcpy(h, &half, sizeof half);
-#else
     vstore(h, (vec)(b & (int32_t)0xffff0000));
-#endif
 }
 
 static void bf16_input(void *to, const real *x, int K) {
@@ -79,6 +91,40 @@ static void bf16_input(void *to, const real *x, int K) {
     to_bf16(last, (bits)vload_tail(x + k, K - k, 0));
     memcpy(h + k, last, (size_t)((K + 1) / 2 * 2 - k) * sizeof *h);
 }
+
+/* y[R, 2*VL] of inputs ldx apart; panel points at the first of these columns. */
+#define BF16_TILE(R) \
+    static void bf16_##R(real *y, size_t ldy, const input16 *x, size_t ldx, const uint16_t *w, int pairs) { \
+        vec acc[R][2] = { 0 }; \
+        for (int k = 0; k < pairs; k++, x += 2, w += 2 * PACKED_COLS) { \
+            bits w0 = bload(w), w1 = bload(w + 2 * VL); \
+            _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
+                acc[r][0] = mac_pair(acc[r][0], w0, x + r * ldx); \
+                acc[r][1] = mac_pair(acc[r][1], w1, x + r * ldx); \
+            } \
+        } \
+        _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
+            vstore(y + r * ldy, acc[r][0]); \
+            vstore(y + r * ldy + VL, acc[r][1]); \
+        } \
+    }
+
+EACH_TILE(BF16_TILE)
+
+static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K) {
+    typedef void tile(real *, size_t, const input16 *, size_t, const uint16_t *, int);
+    static tile *const tiles[] = { ALL_TILES(bf16_) };
+    size_t pairs = (size_t)(K + 1) / 2;
+    const input16 *h = x;
+
+    for (int m = 0, rows; m < M; m += rows) {
+        rows = tile_rows(M - m, TILE_ROWS);
+        for (int n = 0; n < PACKED_COLS; n += 2 * VL)
+            tiles[rows - 1](y + m * ldy + n, ldy, h + m * 2 * pairs, 2 * pairs, panel + 2 * n, (int)pairs);
+    }
+}
+
+#endif
 
 /* x in 8 bits: adding 1.5 * 2^23 rounds to an integer, which the last bits hold. */
 INLINE bits to_bytes(vec x, float inverse) {
@@ -124,24 +170,7 @@ static void int8_input(struct packed_bytes *to, const real *x, int K) {
         int8_group(to, x + k, K - k < PACKED_GROUP ? K - k : PACKED_GROUP);
 }
 
-/* y[R, 2*VL] of inputs ldx apart; panel points at the first of these columns. */
-#define BF16_TILE(R) \
-    static void bf16_##R(real *y, size_t ldy, const input16 *x, size_t ldx, const uint16_t *w, int pairs) { \
-        vec acc[R][2] = { 0 }; \
-        for (int k = 0; k < pairs; k++, x += 2, w += 2 * PACKED_COLS) { \
-            bits w0 = bload(w), w1 = bload(w + 2 * VL); \
-            _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
-                acc[r][0] = mac_pair(acc[r][0], w0, x + r * ldx); \
-                acc[r][1] = mac_pair(acc[r][1], w1, x + r * ldx); \
-            } \
-        } \
-        _Pragma("GCC unroll 12") for (int r = 0; r < R; r++) { \
-            vstore(y + r * ldy, acc[r][0]); \
-            vstore(y + r * ldy + VL, acc[r][1]); \
-        } \
-    }
-
-/* The same from column n on; sums of a group are exact, and added in float with its scales. */
+/* y[R, 2*VL] of the panel's columns from n on; sums of a group are exact, and added in float with its scales. */
 #define INT8_TILE(R) \
     static void int8_##R(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *w, int n, \
                          int groups) { \
@@ -170,29 +199,7 @@ static void int8_input(struct packed_bytes *to, const real *x, int K) {
         } \
     }
 
-#define TILES(R) BF16_TILE(R) INT8_TILE(R)
-TILES(1) TILES(2) TILES(3) TILES(4)
-#if VECTOR_BYTES == 64
-TILES(5) TILES(6) TILES(7) TILES(8) TILES(9) TILES(10) TILES(11) TILES(12)
-#define ALL_TILES(T) T##1, T##2, T##3, T##4, T##5, T##6, T##7, T##8, T##9, T##10, T##11, T##12
-enum { TILE_ROWS = 12 };
-#else
-#define ALL_TILES(T) T##1, T##2, T##3, T##4
-enum { TILE_ROWS = 4 };
-#endif
-
-static void bf16_rows(real *y, size_t ldy, const void *x, const uint16_t *panel, int M, int K) {
-    typedef void tile(real *, size_t, const input16 *, size_t, const uint16_t *, int);
-    static tile *const tiles[] = { ALL_TILES(bf16_) };
-    size_t pairs = (size_t)(K + 1) / 2;
-    const input16 *h = x;
-
-    for (int m = 0, rows; m < M; m += rows) {
-        rows = tile_rows(M - m, TILE_ROWS);
-        for (int n = 0; n < PACKED_COLS; n += 2 * VL)
-            tiles[rows - 1](y + m * ldy + n, ldy, h + m * 2 * pairs, 2 * pairs, panel + 2 * n, (int)pairs);
-    }
-}
+EACH_TILE(INT8_TILE)
 
 static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const struct packed_block *panel, int M,
                       int K) {
@@ -208,4 +215,4 @@ static void int8_rows(real *y, size_t ldy, const struct packed_bytes *x, const s
 }
 
 extern const struct packed_kernels SET;
-const struct packed_kernels SET = { SET_NAME, sizeof(input16), bf16_input, int8_input, bf16_rows, int8_rows };
+const struct packed_kernels SET = { SET_NAME, HAS_BF16 ? 2 : sizeof(float), bf16_input, int8_input, bf16_rows, int8_rows };

@@ -8,6 +8,7 @@
 #define SET packed_bf16
 #define SET_NAME "bf16"
 #define VECTOR_BYTES 64
+#include "tensor/bf16.h"
 #include "tensor/kernel_packed.h"
 
 #else
