@@ -132,7 +132,7 @@ static void attend_task(void *ctx, int task, int worker) {
                               .group = group, .hs = hs };
 
     (void)worker;
-    if (p->begin + p->n > s.skip) j->d->forward->attention->forward(&q, &keys);
+    if (p->begin + p->n > s.skip) attn_forward(j->d->forward->attention, &q, &keys);
 }
 
 real *decoder_lse(const struct decoder *d, int layer) {

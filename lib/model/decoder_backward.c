@@ -143,7 +143,7 @@ static void attention_task(void *ctx, int task, int worker) {
 
     (void)worker;
     if (j->in->seqs[seq].parent >= 0) grads.droot = j->d->back.droot + j->d->root_at[seq] * root_width(j);
-    j->d->backward->attention->backward(&grads, &span, &j->shape, task % j->shape.kv_heads);
+    attn_backward(j->d->backward->attention, &grads, &span, &j->shape, task % j->shape.kv_heads);
 }
 
 /* Rows' keys and values get what the branches left for them, in order. */

@@ -328,13 +328,13 @@ static void attend_task(void *ctx, int task, int worker) {
 
     (void)worker;
     if (!p->branches) {
-        kv->attention->forward(&q, &keys);
+        attn_forward(kv->attention, &q, &keys);
         return;
     }
     for (int r = 0; r < p->n; r++)
         branches[r] = (struct attn_branch){ own_blocks(kv, &kv->seqs[kv->ids[p->row + r]], j->layer, head),
                                             kv->pos[p->row + r] };
-    kv->attention->forward_branches(&q, keys.root, keys.root_blocks, branches);
+    attn_forward_branches(kv->attention, &q, keys.root, keys.root_blocks, branches);
 }
 
 /* The rows of the feeds whose logits are asked for: all, or each feed's last. */

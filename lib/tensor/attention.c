@@ -61,8 +61,9 @@ static const real *block_of(const struct attn_tile *t, size_t size, int part, in
 }
 
 /* Block b's part in the scores, or in the results. All queries read a block of the root at once. */
-static void each_part(struct attn_tile *t, const struct attn_forward *f, int b, bool scores) {
-    size_t size = f->kind->block_size(t->hs);
+static void each_part(struct attn_tile *t, const struct attn_kind *kind, int b, bool scores) {
+    const struct attn_forward *f = kind->forward;
+    size_t size = kind->block_size(t->hs);
 
     for (int i = b < t->root_blocks ? t->parts - 1 : 0, begin = 0; i < t->parts; begin = t->ends[i++]) {
         const real *block = block_of(t, size, i, b);
@@ -85,20 +86,20 @@ static void weights(struct attn_tile *t, const struct attn_forward *f, int base,
         if (valid) factor = t->ops->softmax_block(s, some, valid, &t->m[e], &t->l[e]);
         memset(s + some, 0, (size_t)(keys - some) * sizeof *s);
         if (base && factor != 1) t->ops->scale(t->o + (size_t)e * t->width, factor, t->width);
-        f->round_weights(t, e, keys);
+        if (f->round_weights) f->round_weights(t, e, keys);
     }
 }
 
-static void tile_attend(struct attn_tile *t, const struct attn_forward *f) {
+static void tile_attend(struct attn_tile *t, const struct attn_kind *kind) {
     int all = t->most / ATTN_BLOCK + 1;
 
-    f->round_queries(t);
+    if (kind->forward->round_queries) kind->forward->round_queries(t);
     for (int first = 0; first < all; first += ATTN_TURN) {
         int end = all < first + ATTN_TURN ? all : first + ATTN_TURN;
 
-        for (int b = first; b < end; b++) each_part(t, f, b, true);
-        weights(t, f, first * ATTN_BLOCK, (end - first) * ATTN_BLOCK);
-        for (int b = first; b < end; b++) each_part(t, f, b, false);
+        for (int b = first; b < end; b++) each_part(t, kind, b, true);
+        weights(t, kind->forward, first * ATTN_BLOCK, (end - first) * ATTN_BLOCK);
+        for (int b = first; b < end; b++) each_part(t, kind, b, false);
     }
 }
 
@@ -113,19 +114,29 @@ static void tile_close(const struct attn_tile *t, const struct attn_queries *a, 
     }
 }
 
-void attn_forward_with(const struct attn_forward *f, const struct attn_queries *a, const struct attn_keys *keys,
-                       const struct attn_branch *branches) {
+static void attend(const struct attn_kind *kind, const struct attn_queries *a, const struct attn_keys *keys,
+                   const struct attn_branch *branches) {
+    int columns = kind->forward->columns;
     struct attn_tile t;
 
     t.ops = kernels_get();
     t.hs = a->hs;
-    t.width = (a->hs + f->columns - 1) / f->columns * f->columns;
+    t.width = (a->hs + columns - 1) / columns * columns;
     t.root = keys->root;
     t.root_blocks = keys->root_blocks;
     for (int first = 0; first < a->n * a->group; first += ATTN_QUERIES) {
         tile_open(&t, a, branches, first);
         if (!branches) t.parts = 1, t.own[0] = keys->own, t.ends[0] = t.n;
-        tile_attend(&t, f);
+        tile_attend(&t, kind);
         tile_close(&t, a, first);
     }
+}
+
+void attn_forward(const struct attn_kind *kind, const struct attn_queries *a, const struct attn_keys *keys) {
+    attend(kind, a, keys, NULL);
+}
+
+void attn_forward_branches(const struct attn_kind *kind, const struct attn_queries *a, const real *root,
+                           int root_blocks, const struct attn_branch *branches) {
+    attend(kind, a, &(struct attn_keys){ .root = root, .root_blocks = root_blocks }, branches);
 }

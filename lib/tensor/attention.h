@@ -67,15 +67,22 @@ struct attn_kind {
     size_t (*block_size)(int hs);
     /* Puts the key and value [hs] of one token at place j of a block, in order of j. */
     void (*store)(real *block, int j, const real *k, const real *v, int hs);
-    void (*forward)(const struct attn_queries *a, const struct attn_keys *keys);
-    /* The same bits for rows of which each belongs to another branch: row r has position branches[r].pos, not
-     * a->pos + r. The root's blocks are read once for many. */
-    void (*forward_branches)(const struct attn_queries *a, const real *root, int root_blocks,
-                             const struct attn_branch *branches);
-    /* Of key-value head `kv`. */
-    void (*backward)(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv);
+    /* Its products (attention_own.h). */
+    const struct attn_forward *forward;
+    const struct attn_backward *backward;
 };
 extern const struct attn_kind attn_exact, attn_bf16;
+
+void attn_forward(const struct attn_kind *kind, const struct attn_queries *a, const struct attn_keys *keys);
+
+/* The same bits for rows of which each belongs to another branch: row r has position branches[r].pos, not
+ * a->pos + r. The root's blocks are read once for many. */
+void attn_forward_branches(const struct attn_kind *kind, const struct attn_queries *a, const real *root,
+                           int root_blocks, const struct attn_branch *branches);
+
+/* Of key-value head `kv`. */
+void attn_backward(const struct attn_kind *kind, const struct attn_grads *a, const struct attn_span *span,
+                   const struct attn_shape *shape, int kv);
 
 /* Packs the span's own blocks of key-value head `kv`: attn_blocks(root_len, root_len + len) of them. */
 void attn_pack(const struct attn_kind *kind, real *blocks, const real *qkv, const struct attn_span *span,

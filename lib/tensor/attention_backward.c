@@ -93,22 +93,23 @@ static void output_sums(struct attn_work *w) {
         }
 }
 
-void attn_backward_with(const struct attn_backward *kind, const struct attn_grads *a, const struct attn_span *span,
-                        const struct attn_shape *shape, int kv) {
+void attn_backward(const struct attn_kind *kind, const struct attn_grads *a, const struct attn_span *span,
+                   const struct attn_shape *shape, int kv) {
+    const struct attn_backward *of = kind->backward;
     int all = span->root_len + span->len;
     struct attn_work w;
 
-    work_open(&w, kind, a, span, shape, kv);
+    work_open(&w, of, a, span, shape, kv);
     output_sums(&w);
     for (int base = 0; base < all; base += ATTN_KEYS) {
         int end = all - base < ATTN_KEYS ? all : base + ATTN_KEYS, n = span->len * w.group;
         int row = base - span->root_len, first = (row > span->skip ? row : span->skip) * w.group;
 
-        kind->load(&w, base, end);
+        of->load(&w, base, end);
         memset(w.dk, 0, (size_t)w.width * ATTN_KEYS * sizeof *w.dk);
         memset(w.dv, 0, (size_t)w.width * ATTN_KEYS * sizeof *w.dv);
         for (; first < n; first += ATTN_TILE)
-            tile_backward(&w, kind, first, n - first < ATTN_TILE ? n - first : ATTN_TILE, base, end);
+            tile_backward(&w, of, first, n - first < ATTN_TILE ? n - first : ATTN_TILE, base, end);
         for (int p = base; p < end; p++)
             give_key(&w, p, w.dk + (size_t)(p - base) * w.width, w.dv + (size_t)(p - base) * w.width);
     }

@@ -69,18 +69,6 @@ static void block_values(struct attn_tile *t, const real *block, int b, int begi
                         values + (size_t)d * PAIRS, end - begin, (keys + 1) / 2, add);
 }
 
-static const struct attn_forward products = { &attn_bf16, COLUMNS, round_queries, round_weights, block_scores,
-                                              block_values };
-
-static void forward(const struct attn_queries *a, const struct attn_keys *keys) {
-    attn_forward_with(&products, a, keys, NULL);
-}
-
-static void forward_branches(const struct attn_queries *a, const real *root, int root_blocks,
-                             const struct attn_branch *branches) {
-    attn_forward_with(&products, a, &(struct attn_keys){ .root = root, .root_blocks = root_blocks }, branches);
-}
-
 static void load(struct attn_work *w, int base, int end) {
     struct attn_bf16_factors *f = &w->of.bf16;
     size_t halves = (size_t)w->hs / 2, n = ATTN_KEYS / 2 * (size_t)w->width * sizeof *f->k;
@@ -139,10 +127,6 @@ static void gradients(struct attn_work *w, int n, int keys) {
     }
 }
 
-static void backward(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv) {
-    static const struct attn_backward of = { COLUMNS, load, scores, gradients };
-
-    attn_backward_with(&of, a, span, shape, kv);
-}
-
-const struct attn_kind attn_bf16 = { block_size, store, forward, forward_branches, backward };
+static const struct attn_forward forward = { COLUMNS, round_queries, round_weights, block_scores, block_values };
+static const struct attn_backward backward = { COLUMNS, load, scores, gradients };
+const struct attn_kind attn_bf16 = { block_size, store, &forward, &backward };

@@ -21,14 +21,6 @@ static void store(real *block, int j, const real *k, const real *v, int hs) {
     memcpy(value, v, (size_t)hs * sizeof *v);
 }
 
-static void round_queries(struct attn_tile *t) {
-    (void)t;
-}
-
-static void round_weights(struct attn_tile *t, int e, int keys) {
-    (void)t, (void)e, (void)keys;
-}
-
 static void block_scores(struct attn_tile *t, const real *block, int b, int begin, int end) {
     size_t width = (size_t)t->width;
 
@@ -41,18 +33,6 @@ static void block_values(struct attn_tile *t, const real *block, int b, int begi
 
     t->ops->tile_mac(t->o + begin * width, width, t->s + begin * ATTN_KEYS + b % ATTN_TURN * ATTN_BLOCK, ATTN_KEYS, 1,
                      block + ATTN_BLOCK * width, width, end - begin, t->width, keys, add);
-}
-
-static const struct attn_forward products = { &attn_exact, COLUMNS, round_queries, round_weights, block_scores,
-                                              block_values };
-
-static void forward(const struct attn_queries *a, const struct attn_keys *keys) {
-    attn_forward_with(&products, a, keys, NULL);
-}
-
-static void forward_branches(const struct attn_queries *a, const real *root, int root_blocks,
-                             const struct attn_branch *branches) {
-    attn_forward_with(&products, a, &(struct attn_keys){ .root = root, .root_blocks = root_blocks }, branches);
 }
 
 static void load(struct attn_work *w, int base, int end) {
@@ -89,10 +69,6 @@ static void gradients(struct attn_work *w, int n, int keys) {
     w->ops->tile_mac(w->dq, width, w->ds, B, 1, w->of.exact.k, width, n, w->width, keys, false);
 }
 
-static void backward(const struct attn_grads *a, const struct attn_span *span, const struct attn_shape *shape, int kv) {
-    static const struct attn_backward of = { COLUMNS, load, scores, gradients };
-
-    attn_backward_with(&of, a, span, shape, kv);
-}
-
-const struct attn_kind attn_exact = { block_size, store, forward, forward_branches, backward };
+static const struct attn_forward forward = { COLUMNS, NULL, NULL, block_scores, block_values };
+static const struct attn_backward backward = { COLUMNS, load, scores, gradients };
+const struct attn_kind attn_exact = { block_size, store, &forward, &backward };

@@ -31,9 +31,8 @@ struct attn_tile {
 
 /* Products of forward. */
 struct attn_forward {
-    const struct attn_kind *kind;
     int columns;                /* width is a multiple */
-    /* Rounds q of all queries; s of query e for so many keys. */
+    /* Rounds q of all queries; s of query e for so many keys. NULL where nothing is rounded. */
     void (*round_queries)(struct attn_tile *t);
     void (*round_weights)(struct attn_tile *t, int e, int keys);
     /* Of queries begin .. end-1 and block b, whose scores and weights are from s[.][b % ATTN_TURN * ATTN_BLOCK] on:
@@ -41,10 +40,6 @@ struct attn_forward {
     void (*scores)(struct attn_tile *t, const real *block, int b, int begin, int end);
     void (*values)(struct attn_tile *t, const real *block, int b, int begin, int end, int keys, bool add);
 };
-
-/* Queries of one sequence, or, where there are branches, of one root's. */
-void attn_forward_with(const struct attn_forward *kind, const struct attn_queries *a, const struct attn_keys *keys,
-                       const struct attn_branch *branches);
 
 /* Factors of products as they are read: keys and values [width][ATTN_KEYS], keys [ATTN_KEYS][width]. */
 struct attn_exact_factors {
@@ -89,9 +84,6 @@ struct attn_backward {
     /* With s the weights: dv += s^T dout, dk += ds^T q, dq = ds k. */
     void (*gradients)(struct attn_work *w, int n, int keys);
 };
-
-void attn_backward_with(const struct attn_backward *kind, const struct attn_grads *a, const struct attn_span *span,
-                        const struct attn_shape *shape, int kv);
 
 /* The packed row of position p. */
 int attn_row(const struct attn_span *s, int p);

@@ -112,7 +112,7 @@ static void forward(const struct products *k, struct run *a, const struct shape 
                                   .ldo = outs(&s->of), .ldl = (size_t)s->of.heads, .pos = row,
                                   .n = spans[i].len - spans[i].skip, .group = group, .hs = s->of.hs };
 
-        k->attention->forward(&q, &keys);
+        attn_forward(k->attention, &q, &keys);
     }
     free(root), free(own);
 }
@@ -127,9 +127,9 @@ static struct run computed(const struct products *k, const struct shape *s, bool
     for (int kv = 0; kv < s->of.kv_heads; kv++) {
         forward(k, &a, s, kv, spans);
         g.droot = NULL;
-        k->attention->backward(&g, &spans[0], &s->of, kv);
+        attn_backward(k->attention, &g, &spans[0], &s->of, kv);
         g.droot = apart ? a.droot : NULL;
-        k->attention->backward(&g, &spans[1], &s->of, kv);
+        attn_backward(k->attention, &g, &spans[1], &s->of, kv);
     }
     for (int r = 0; r < ROOT && apart; r++) add(a.dqkv + r * width(&s->of) + keys, 1, a.droot + r * kvs, (int)kvs);
     return a;
