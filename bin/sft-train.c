@@ -296,7 +296,8 @@ static struct memory measure(struct training *t) {
 static int open_all(struct training *t, char *const *operands, struct err *err) {
     const struct options *o = t->o;
     char *valid[] = { (char *)o->valid, NULL };
-    struct batch_options how = { (int)o->leaves, (int)o->rows, o->recompute, o->products ? &products_bf16 : &products_exact };
+    struct batch_options how = { (int)o->leaves, (int)o->rows, o->recompute,
+                                 o->products ? &products_bf16 : &products_exact };
     struct memory mem;
 
     if (load_state(t, err) || open_data(t, "spool", operands, &t->data, err) ||

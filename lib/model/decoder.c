@@ -103,8 +103,9 @@ struct attention_job {
 /* Blocks of one sequence and key-value head. */
 static real *blocks_of(const struct decoder *d, int seq, int kv) {
     size_t n = d->packed_at[seq + 1] - d->packed_at[seq];
+    size_t size = d->forward->attention->block_size(d->m->cfg.head_dim);
 
-    return d->packed + (d->packed_at[seq] * d->m->cfg.kv_heads + n * kv) * d->forward->attention->block_size(d->m->cfg.head_dim);
+    return d->packed + (d->packed_at[seq] * d->m->cfg.kv_heads + n * kv) * size;
 }
 
 static void pack_task(void *ctx, int task, int worker) {
